@@ -1,0 +1,160 @@
+//! What several commands share: arguments, reading texts, and giving back changed issues.
+
+use std::io::Read;
+use std::str::FromStr;
+
+use clap::Args;
+
+use crate::domain::id::IssueId;
+use crate::domain::limits::TEXT_BYTES;
+use crate::domain::name::Label;
+use crate::domain::snapshot::{Scan, Snapshot};
+use crate::error::{Class, Error, Result};
+use crate::report::Report;
+use crate::report::issue::{Changed, IssueDoc, say};
+use crate::session::{Manners, Session};
+use crate::store::StoreError;
+use crate::store::transact::Change;
+
+/// Whether a claim of somebody else is overruled.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Force {
+    /// Go on although somebody else holds the issue; the events will say so
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Force {
+    /// The manners of a change with this flag.
+    pub fn manners(self) -> Manners {
+        Manners { force: self.force, ..Manners::default() }
+    }
+}
+
+/// A label to add (`x` or `+x`) or to take away (`-x`).
+#[derive(Clone, Debug)]
+pub struct LabelChange {
+    /// The label.
+    pub label: Label,
+    /// Whether it is added.
+    pub add: bool,
+}
+
+impl FromStr for LabelChange {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        let (add, name) = match text.strip_prefix('-') {
+            Some(name) => (false, name),
+            None => (true, text.strip_prefix('+').unwrap_or(text)),
+        };
+        Ok(Self { label: name.parse()?, add })
+    }
+}
+
+/// Reads `KEY=VALUE`.
+pub fn key_value(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE".to_owned()),
+    }
+}
+
+/// The text of a file, or of stdin for `-`; at most one MiB of UTF-8.
+pub fn read_text(source: &str) -> Result<String> {
+    let mut bytes = Vec::new();
+    let limit = TEXT_BYTES as u64 + 1;
+    let (name, read) = if source == "-" {
+        ("stdin".to_owned(), std::io::stdin().lock().take(limit).read_to_end(&mut bytes))
+    } else {
+        let file = std::fs::File::open(source);
+        (source.to_owned(), file.and_then(|file| file.take(limit).read_to_end(&mut bytes)))
+    };
+    read.map_err(|why| {
+        let class = if why.kind() == std::io::ErrorKind::NotFound { Class::NotFound } else { Class::Usage };
+        Error::new(class, "unreadable_file", format!("{name}: {why}"))
+    })?;
+    if bytes.len() > TEXT_BYTES {
+        return Err(Error::new(Class::Usage, "too_large", format!("{name} holds more than {TEXT_BYTES} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| Error::usage(format!("{name} is no valid UTF-8")))
+}
+
+/// Text given as an argument, or on stdin when the argument is `-`.
+pub fn text_or_stdin(text: &str) -> Result<String> {
+    if text == "-" { read_text("-") } else { Ok(text.to_owned()) }
+}
+
+/// How a changed issue is given back.
+pub struct Answer<'a> {
+    /// What was done, for the confirmation: `claimed`.
+    pub verb: &'a str,
+    /// What follows the ids in the confirmation.
+    pub rest: String,
+    /// Whether the ids are printed on stdout.
+    pub product: bool,
+    /// Whether several issues can be named.
+    pub many: bool,
+}
+
+impl<'a> Answer<'a> {
+    /// A confirmation and nothing on stdout.
+    pub fn quiet(verb: &'a str) -> Self {
+        Self { verb, rest: String::new(), product: false, many: false }
+    }
+
+    /// The ids on stdout.
+    pub fn product(verb: &'a str) -> Self {
+        Self { product: true, ..Self::quiet(verb) }
+    }
+
+    /// Adds words to the confirmation.
+    pub fn rest(mut self, rest: String) -> Self {
+        self.rest = rest;
+        self
+    }
+
+    /// The report of a change.
+    pub fn report(self, session: &Session, change: &Change) -> Result<Report> {
+        let issues = changed_issues(session, change)?;
+        let said = match change.events.is_empty() {
+            true => say("nothing to change in", &issues, ""),
+            false => say(self.verb, &issues, &self.rest),
+        };
+        Ok(Report::Changed(Changed { issues, many: self.many, product: self.product, said }))
+    }
+}
+
+/// The issues a change was about, as they are after it. What blocks them is read only for JSON.
+fn changed_issues(session: &Session, change: &Change) -> Result<Vec<IssueDoc>> {
+    let read = |id: &IssueId| {
+        let issue = change.state.issue(*id)?.expect("a change is about issues that exist");
+        if session.wants_json() {
+            IssueDoc::new(issue, &change.state, &change.commit.0)
+        } else {
+            Ok(IssueDoc {
+                short_id: issue.id.short(),
+                blocked: false,
+                blocked_by: Vec::new(),
+                commit: change.commit.0.clone(),
+                issue,
+            })
+        }
+    };
+    let issues: std::result::Result<_, _> = change.subjects.iter().map(read).collect();
+    Ok(issues.map_err(StoreError::from)?)
+}
+
+/// Every issue, with a notice for each object that could not be read.
+pub fn scan(session: &Session, state: &dyn Snapshot) -> Result<Scan> {
+    let scan = state.scan().map_err(StoreError::from)?;
+    for damaged in &scan.damaged {
+        session.notice(format!("passed over {damaged}; jit fsck says more"));
+    }
+    Ok(scan)
+}
+
+/// Refuses an empty list of changes.
+pub fn nothing_asked(command: &str) -> Error {
+    Error::new(Class::Usage, "usage", "nothing to change was given").hint(format!("{command} --help"))
+}

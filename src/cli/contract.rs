@@ -1,0 +1,116 @@
+//! What each command gives: its product on stdout, the shape of its JSON, its exit codes.
+
+use schemars::{JsonSchema, schema_for};
+use serde_json::Value;
+
+use crate::error::Class;
+use crate::report::{admin, event, gate, graph, history, issue, list, status};
+
+/// The promise of one command.
+pub struct Contract {
+    /// The words of the command.
+    pub command: &'static str,
+    /// What stands on stdout without `--json`.
+    pub stdout: &'static str,
+    /// Whether the JSON is a stream of one object a line.
+    pub stream: bool,
+    /// The shape of the JSON document, or of each line.
+    pub shape: fn() -> Value,
+    /// The classes of errors that have to do with this command; usage and unexpected ones can always be.
+    pub errors: &'static [Class],
+}
+
+fn shape<T: JsonSchema>() -> Value {
+    serde_json::to_value(schema_for!(T)).expect("a schema is JSON")
+}
+
+/// One issue, or a list when several ids were given.
+fn one_or_many() -> Value {
+    serde_json::json!({ "anyOf": [shape::<issue::IssueDoc>(), shape::<issue::IssueDocs>()] })
+}
+
+fn rows() -> Value {
+    serde_json::json!({ "anyOf": [shape::<list::ListDoc<list::IssueRow>>(), shape::<list::ListDoc<issue::IssueDoc>>()] })
+}
+
+fn whole_or_fields() -> Value {
+    serde_json::json!({ "anyOf": [one_or_many(), { "type": "object", "description": "the fields asked for" }] })
+}
+
+use Class::{Exists, Lost, NotFound, Nothing, Outside, Refused, Unexpected};
+
+const CHANGE: &[Class] = &[NotFound, Refused, Lost, Outside];
+const READ: &[Class] = &[NotFound];
+
+const fn change(command: &'static str) -> Contract {
+    Contract { command, stdout: "nothing", stream: false, shape: shape::<issue::IssueDoc>, errors: CHANGE }
+}
+
+const fn read(command: &'static str, stdout: &'static str, shape: fn() -> Value) -> Contract {
+    Contract { command, stdout, stream: false, shape, errors: READ }
+}
+
+const ID: &str = "the issue's full id";
+const LIST: &str = "a line an issue";
+
+/// Every visible command.
+pub const CONTRACTS: &[Contract] = &[
+    Contract { errors: CHANGE, ..read("init", "nothing", shape::<admin::Initialised>) },
+    read("config list", "a line a setting", shape::<admin::Settings>),
+    read("config get", "the value", shape::<admin::Setting>),
+    Contract { errors: CHANGE, ..read("config set", "nothing", shape::<admin::Setting>) },
+    Contract { errors: CHANGE, ..read("config unset", "nothing", shape::<admin::Setting>) },
+    Contract { stdout: ID, ..change("issue create") },
+    read("issue list", LIST, rows),
+    read("issue show", "the issues in full, or the fields asked for", whole_or_fields),
+    Contract { shape: one_or_many, ..change("issue update") },
+    Contract { stdout: ID, ..change("issue claim") },
+    Contract { stdout: ID, errors: &[NotFound, Refused, Lost, Nothing, Outside], ..change("issue claim-next") },
+    change("issue heartbeat"),
+    change("issue release"),
+    change("issue ask"),
+    change("issue answer"),
+    change("issue assign"),
+    change("issue unassign"),
+    change("issue comment"),
+    read("issue log", "a line an event", shape::<history::History>),
+    read("issue diff", "a unified diff", shape::<history::Diff>),
+    change("issue delete"),
+    change("issue reject"),
+    change("dep add"),
+    change("dep rm"),
+    read("graph show", "a tree", shape::<graph::Graph>),
+    read("graph downstream", LIST, shape::<graph::Nodes>),
+    read("graph roots", LIST, shape::<graph::Nodes>),
+    Contract { errors: &[NotFound, Outside], ..read("graph export", "the graph", shape::<graph::Export>) },
+    Contract { shape: shape::<gate::GateDoc>, errors: &[NotFound, Refused, Exists, Outside], ..change("gate define") },
+    Contract { shape: shape::<gate::GateDoc>, ..change("gate undefine") },
+    read("gate list", "a line a gate", shape::<gate::Gates>),
+    read("gate show", "the definition", shape::<gate::GateDoc>),
+    change("gate add"),
+    change("gate rm"),
+    change("gate pass"),
+    change("gate fail"),
+    Contract { errors: &[NotFound, Outside], ..read("gate status", "a line a gate", shape::<gate::GateStatus>) },
+    read("status", "counts and the newest completions", shape::<status::Status>),
+    read("query ready", LIST, rows),
+    read("query blocked", LIST, rows),
+    read("query assignee", LIST, rows),
+    read("query state", LIST, rows),
+    read("query priority", LIST, rows),
+    read("query questions", "a question a paragraph", shape::<list::Questions>),
+    read("query all", LIST, rows),
+    read("ready", LIST, rows),
+    Contract { stream: true, ..read("events tail", "a line an event", shape::<event::EventDoc>) },
+    Contract { stream: true, ..read("events query", "a line an event", shape::<event::EventDoc>) },
+    read("mirror status", "the state of the mirror", shape::<admin::MirrorStatus>),
+    Contract { errors: &[NotFound, Outside], ..read("mirror refresh", "nothing", shape::<admin::MirrorChanged>) },
+    Contract { errors: CHANGE, ..read("mirror import", "nothing", shape::<admin::MirrorChanged>) },
+    Contract { errors: &[Unexpected, NotFound], ..read("fsck", "a line a problem", shape::<admin::Fsck>) },
+    read("help", "the page", shape::<admin::Page>),
+];
+
+/// The promise of the command with these words.
+pub fn of(command: &str) -> Option<&'static Contract> {
+    CONTRACTS.iter().find(|contract| contract.command == command)
+}

@@ -1,0 +1,169 @@
+//! `jit events`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::domain::event::Event;
+use crate::domain::id::{IdPrefix, IssueId};
+use crate::domain::name::Actor;
+use crate::domain::time::{Timestamp, parse_moment};
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::report::event::{EventDoc, Events as Found, Follow};
+use crate::session::Session;
+use crate::store::history::{Wanted, events_between, last_events};
+use crate::store::{CommitId, StoreError};
+
+/// Read the event log
+#[derive(Subcommand, Debug)]
+pub enum Events {
+    Tail(Tail),
+    Query(Query),
+}
+
+/// Show the newest events, oldest first
+///
+/// With --json one object a line. Reads as many commits as hold the events asked for.
+#[derive(Args, Debug)]
+pub struct Tail {
+    /// How many; 0 for all
+    #[arg(short = 'n', long = "limit", default_value_t = 20, value_name = "N")]
+    limit: usize,
+    /// Go on with events as they come
+    #[arg(short, long)]
+    follow: bool,
+}
+
+/// Show the events that fit, oldest first
+///
+/// With --json one object a line. Reads the commits back to --since, or to the beginning; with --issue
+/// only messages, and the events of the commits that name the issue.
+#[derive(Args, Debug)]
+pub struct Query {
+    /// Of this name (`issue.claimed`, or `claim.*`); may be given several times
+    #[arg(long = "type", value_name = "NAME")]
+    types: Vec<String>,
+    /// About this issue
+    #[arg(long, value_name = "ID")]
+    issue: Option<IdPrefix>,
+    /// By this actor
+    #[arg(long)]
+    actor: Option<Actor>,
+    /// Not before: a span back from now (`1h`), a day or an RFC 3339 time
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Not after
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// At most this many, the newest; 0 for all
+    #[arg(short = 'n', long = "limit", default_value_t = 0, value_name = "N")]
+    limit: usize,
+}
+
+impl Events {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        match self {
+            Events::Tail(tail) => tail.run(session),
+            Events::Query(query) => query.run(session),
+        }
+    }
+}
+
+impl Tail {
+    fn run(self, session: &Session) -> Result<Report> {
+        let tip = session.view()?.commit;
+        let found = find(session, &tip, self.limit, None, &mut |_| Wanted::Yes)?;
+        if self.follow {
+            return Ok(follow(session, tip, found.events));
+        }
+        // What a tail leaves out is what it was asked to leave out.
+        Ok(Report::Events(Found { truncated: false, ..found }))
+    }
+}
+
+impl Query {
+    fn run(self, session: &Session) -> Result<Report> {
+        let view = session.view()?;
+        let issue = self.issue.as_ref().map(|id| session.resolve(&view.state, id)).transpose()?;
+        let moment = |flag: &str, text: &Option<String>| -> Result<Option<Timestamp>> {
+            let time = text.as_deref().map(|text| parse_moment(text, session.now())).transpose();
+            time.map_err(|why| Error::usage(format!("{flag}: {why}")))
+        };
+        let (since, until) = (moment("--since", &self.since)?, moment("--until", &self.until)?);
+        let id: Option<IssueId> = issue.map(|issue| issue.id);
+        let found = find(session, &view.commit, self.limit, id, &mut |event| {
+            if since.is_some_and(|since| event.ts < since) {
+                return Wanted::NoMore;
+            }
+            let fits = until.is_none_or(|until| event.ts <= until)
+                && self.actor.as_ref().is_none_or(|actor| event.actor == *actor)
+                && (self.types.is_empty() || self.types.iter().any(|name| name_fits(name, &event.event)));
+            if fits { Wanted::Yes } else { Wanted::No }
+        })?;
+        Ok(Report::Events(found))
+    }
+}
+
+/// Whether an event's name is `wanted`, which may end in `*`.
+fn name_fits(wanted: &str, name: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == wanted,
+    }
+}
+
+fn find(
+    session: &Session,
+    tip: &CommitId,
+    limit: usize,
+    issue: Option<IssueId>,
+    wanted: &mut dyn FnMut(&Event) -> Wanted,
+) -> Result<Found> {
+    // One more than asked for tells whether there are more.
+    let count = if limit == 0 { usize::MAX } else { limit.saturating_add(1) };
+    let mut found = last_events(&session.store, tip, count, issue, wanted)?;
+    let truncated = limit > 0 && found.len() > limit;
+    if truncated {
+        found.remove(0);
+    }
+    let events = found.into_iter().map(|(commit, event)| EventDoc::new(&commit, event)).collect();
+    Ok(Found { events, truncated })
+}
+
+/// Events as they come. The session lives on for it: the command ends when its reader does.
+fn follow(session: &Session, tip: CommitId, first: Vec<EventDoc>) -> Report {
+    let reopened = session.reopen();
+    let mut state = Some((tip, first));
+    let batches = std::iter::from_fn(move || {
+        let (tip, ready) = state.take()?;
+        if !ready.is_empty() {
+            state = Some((tip, Vec::new()));
+            return Some(Ok(ready));
+        }
+        match reopened
+            .as_ref()
+            .map_err(|why| Error::new(why.class, why.code, why.message.clone()))
+            .and_then(|session| next(session, &tip))
+        {
+            Ok((tip, events)) => {
+                state = Some((tip, Vec::new()));
+                Some(Ok(events))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    });
+    Report::Follow(Follow { batches: Box::new(batches) })
+}
+
+/// Waits for the tracker to move and gives the events that came.
+fn next(session: &Session, tip: &CommitId) -> Result<(CommitId, Vec<EventDoc>)> {
+    while !session.await_change(tip, Duration::from_secs(60))? {}
+    let now = crate::store::Backend::tip(&session.store)?.ok_or(StoreError::NotInitialised)?;
+    let mut events = Vec::new();
+    for recorded in events_between(&session.store, Some(tip), &now)? {
+        events.extend(recorded.events.into_iter().map(|event| EventDoc::new(&recorded.info.id, event)));
+    }
+    Ok((now, events))
+}

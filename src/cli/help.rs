@@ -1,0 +1,89 @@
+//! `jit help`.
+
+use clap::{Args, CommandFactory};
+
+use crate::domain::state::{State, TRANSITIONS};
+use crate::error::{Class, Error, Result};
+use crate::report::Report;
+use crate::report::admin::Page;
+
+/// Explain a command or a topic
+///
+/// Topics: states, exit-codes, environment. Reads nothing.
+#[derive(Args, Debug)]
+pub struct Help {
+    /// A topic, or the words of a command
+    #[arg(value_name = "TOPIC|COMMAND")]
+    words: Vec<String>,
+}
+
+/// A page that is no command's.
+struct Topic {
+    name: &'static str,
+    page: fn() -> String,
+}
+
+const TOPICS: &[Topic] = &[
+    Topic { name: "states", page: states },
+    Topic { name: "exit-codes", page: exit_codes },
+    Topic { name: "environment", page: environment },
+];
+
+impl Help {
+    /// Runs the command.
+    pub fn run(self) -> Result<Report> {
+        if let [word] = self.words.as_slice()
+            && let Some(topic) = TOPICS.iter().find(|topic| topic.name == word)
+        {
+            return Ok(Report::Page(Page { topic: topic.name.to_owned(), text: (topic.page)() }));
+        }
+        let mut command = super::Cli::command();
+        command.build();
+        for word in &self.words {
+            let topics: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
+            command = command.find_subcommand(word).cloned().ok_or_else(|| {
+                Error::new(Class::NotFound, "no_help", format!("there is no help on `{}`", self.words.join(" ")))
+                    .hint(format!("jit --help, or one of the topics {}", topics.join(", ")))
+            })?;
+        }
+        let text = command.render_long_help().to_string();
+        Ok(Report::Page(Page { topic: self.words.join(" "), text }))
+    }
+}
+
+fn states() -> String {
+    let mut text = String::from("Each state and the states that may follow it:\n\n");
+    for (from, to) in TRANSITIONS {
+        let to: Vec<&str> = to.iter().map(|state| state.as_str()).collect();
+        text.push_str(&format!("  {from:<12} {}\n", to.join(", ")));
+    }
+    let needing: Vec<&str> =
+        State::ALL.iter().filter(|state| state.needs_unblocked()).map(|state| state.as_str()).collect();
+    text.push_str(&format!(
+        "\nBlocked is not a state: an unfinished issue is blocked while a dependency is neither done nor\n\
+         rejected. A blocked issue cannot become {}.\n\
+         A claim brings an issue to in_progress. Done needs every gate passed; a gated issue becomes done\n\
+         with the last one. Done, rejected and archived issues are reopened by way of open or ready.\n",
+        needing.join(", ")
+    ));
+    text
+}
+
+fn exit_codes() -> String {
+    let mut text = String::from("   0  done\n");
+    for class in Class::ALL {
+        text.push_str(&format!("  {:>2}  {}\n", class.exit_code(), class.meaning()));
+    }
+    text
+}
+
+fn environment() -> String {
+    "  JIT_AGENT      who acts, as type:name (copilot:worker-1)\n  \
+       JIT_CLAIM      the token of the claim under which this process works\n  \
+       JIT_DATA_DIR   where the mirror is kept instead of .jit/\n  \
+       JIT_REMOTE     the remote that jit init looks at\n  \
+       JIT_CLOCK      a fixed RFC 3339 time instead of the clock, for tests and replays\n  \
+       NO_COLOR       set to anything: no colours\n\n\
+     The variables of git (GIT_DIR, GIT_WORK_TREE, GIT_AUTHOR_NAME, …) are honoured.\n"
+        .to_owned()
+}

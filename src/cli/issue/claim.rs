@@ -1,0 +1,105 @@
+//! `jit issue claim`, `heartbeat` and `release`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::common::{Answer, Force};
+use crate::domain::id::IdPrefix;
+use crate::domain::name::Actor;
+use crate::domain::ops::claim::{self, Terms};
+use crate::domain::state::Outcome;
+use crate::domain::time::parse_duration;
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::session::{Manners, Session};
+
+/// Reads the length of a lease: more than nothing.
+pub fn lease(text: &str) -> std::result::Result<Duration, String> {
+    match parse_duration(text)? {
+        span if span.is_zero() => Err("a lease must be longer than zero".to_owned()),
+        span => Ok(span),
+    }
+}
+
+/// Claim an issue and print its id: of any number of agents exactly one wins
+///
+/// Takes an open or ready issue that no dependency blocks. Reads the issue and its dependencies. Claiming
+/// what one's own name holds already succeeds only with that claim's token in JIT_CLAIM.
+#[derive(Args, Debug)]
+pub struct Claim {
+    /// The issue
+    id: IdPrefix,
+    /// Who claims it (default: the acting actor)
+    actor: Option<Actor>,
+    /// Give it up by itself after this long without an event of the holder
+    #[arg(long, value_name = "SPAN", value_parser = lease)]
+    ttl: Option<Duration>,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl Claim {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let manners = Manners { actor: self.actor, ..self.force.manners() };
+        let (holder, _) = session.actor(manners.actor.as_ref())?;
+        let terms = Terms { holder: holder.clone(), ttl: self.ttl };
+        let change = session
+            .change("issue claim", &manners, |draft| claim::claim(draft, &self.id, &terms).map(|id| vec![id]))?;
+        Answer::product("claimed").rest(format!(" for {holder}")).report(session, &change)
+    }
+}
+
+/// Renew the lease of a claim
+///
+/// Every other event of the holder on the issue renews it too. Reads the issue.
+#[derive(Args, Debug)]
+pub struct Heartbeat {
+    /// The issue
+    id: IdPrefix,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl Heartbeat {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let change = session.change("issue heartbeat", &self.force.manners(), |draft| {
+            claim::heartbeat(draft, &self.id).map(|id| vec![id])
+        })?;
+        Answer::quiet("renewed the lease of").report(session, &change)
+    }
+}
+
+/// Give a claim back: the issue is ready for the next
+///
+/// Reads the issue.
+#[derive(Args, Debug)]
+pub struct Release {
+    /// The issue
+    id: IdPrefix,
+    /// Why
+    reason: Option<String>,
+    #[arg(long = "reason", hide = true, conflicts_with = "reason")]
+    reason_flag: Option<String>,
+    /// handoff, abandoned or failed
+    #[arg(long, default_value_t = Outcome::Handoff)]
+    outcome: Outcome,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl Release {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let reason = self.reason.or(self.reason_flag);
+        if reason.as_ref().is_some_and(|reason| reason.len() > 10_000) {
+            return Err(Error::usage("a reason has at most 10000 bytes"));
+        }
+        let change = session.change("issue release", &self.force.manners(), |draft| {
+            claim::release(draft, &self.id, self.outcome, reason.as_deref()).map(|id| vec![id])
+        })?;
+        Answer::quiet("released").report(session, &change)
+    }
+}

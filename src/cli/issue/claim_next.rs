@@ -1,0 +1,116 @@
+//! `jit issue claim-next`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::common::{Answer, scan};
+use crate::domain::graph::Graph;
+use crate::domain::id::IssueId;
+use crate::domain::name::Actor;
+use crate::domain::ops::claim::{Terms, claim_next};
+use crate::domain::query::claimable;
+use crate::domain::time::parse_duration;
+use crate::error::{Class, Error, Result};
+use crate::report::Report;
+use crate::session::{Manners, Session};
+use crate::store::CommitId;
+use crate::store::transact::Change;
+
+use super::claim::lease;
+
+/// Claim the most urgent ready issue and print its id
+///
+/// By priority, then age; what is blocked or meant for somebody else is passed over. Exits 7 when there
+/// is nothing. Reads every issue, outside the writers' queue, then claims with point reads.
+#[derive(Args, Debug)]
+pub struct ClaimNext {
+    /// Who claims it (default: the acting actor)
+    actor: Option<Actor>,
+    /// Claim it for somebody else
+    #[arg(long, value_name = "ACTOR")]
+    to: Option<Actor>,
+    /// Give it up by itself after this long without an event of the holder
+    #[arg(long, value_name = "SPAN", value_parser = lease)]
+    ttl: Option<Duration>,
+    /// Wait this long for work to come up
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
+    wait: Option<Duration>,
+}
+
+/// How often a claim is tried on a fresh list before the list is made inside the queue, where it is
+/// certain to be fresh.
+const OPTIMISTIC: usize = 3;
+/// Leases run out without a change of the tracker, so a waiting claim looks again after this long.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+impl ClaimNext {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let manners = Manners { actor: self.actor.clone(), ..Manners::default() };
+        let (holder, _) = session.actor(manners.actor.as_ref())?;
+        let terms = Terms { holder: self.to.clone().unwrap_or(holder), ttl: self.ttl };
+        let started = std::time::Instant::now();
+        loop {
+            let (tip, outcome) = attempt(session, &manners, &terms)?;
+            let left = self.wait.unwrap_or_default().saturating_sub(started.elapsed());
+            match outcome {
+                Err(error) if error.class == Class::Nothing && !left.is_zero() => {
+                    session.await_change(&tip, left.min(LOOK_AGAIN))?;
+                }
+                outcome => {
+                    let answer = Answer::product("claimed").rest(format!(" for {}", terms.holder));
+                    return answer.report(session, &outcome?);
+                }
+            }
+        }
+    }
+}
+
+/// Tries to claim; the commit is the one up to which it is certain that nothing can be had.
+fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(CommitId, Result<Change>)> {
+    let claim = |candidates: &[IssueId]| {
+        session.change("issue claim-next", manners, |draft| claim_next(draft, candidates, terms).map(|id| vec![id]))
+    };
+    for _ in 0..OPTIMISTIC {
+        let view = session.view()?;
+        let candidates = candidates(session, scan(session, &view.state)?.issues);
+        let outcome = claim(&candidates);
+        let nothing = |error: &Error| error.class == Class::Nothing;
+        let stale = || session.view().is_ok_and(|now| now.commit != view.commit);
+        if !outcome.as_ref().is_err_and(nothing) || !stale() {
+            return Ok((view.commit, outcome));
+        }
+    }
+    let tip = session.view()?.commit;
+    let outcome = session.change("issue claim-next", manners, |draft| {
+        use crate::domain::snapshot::Snapshot;
+        let candidates = candidates(session, draft.state().scan()?.issues);
+        claim_next(draft, &candidates, terms).map(|id| vec![id])
+    });
+    Ok((tip, outcome))
+}
+
+fn candidates(session: &Session, issues: Vec<crate::domain::issue::Issue>) -> Vec<IssueId> {
+    claimable(&Graph::of(issues), session.now()).iter().map(|issue| issue.id).collect()
+}
+
+impl Session {
+    /// Waits until the tracker is no longer at `tip`, at most `patience`. Whether it moved.
+    pub fn await_change(&self, tip: &CommitId, patience: Duration) -> Result<bool> {
+        use crate::store::Backend;
+        let started = std::time::Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            if self.store.tip()?.as_ref() != Some(tip) {
+                return Ok(true);
+            }
+            let left = patience.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(Duration::from_millis(40));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `jit issue log` and `jit issue diff`.
+
+use clap::Args;
+
+use crate::domain::id::{IdPrefix, IssueId};
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::report::event::EventDoc;
+use crate::report::history::{self as report, Step, changed_fields, patch};
+use crate::session::Session;
+use crate::store::history::walk_events;
+use crate::store::layout::issue_path;
+use crate::store::snapshot::read_file;
+use crate::store::{Backend, CommitId, StoreError, Walk, transact};
+
+/// Show the changes of an issue, newest first
+///
+/// Reads the messages of the commits back to the creation of the issue, and the events of those that
+/// name it; with -p also the two versions of the issue.
+#[derive(Args, Debug)]
+pub struct Log {
+    /// The issue
+    id: IdPrefix,
+    /// Show what changed in the stored document
+    #[arg(short, long)]
+    patch: bool,
+    /// At most this many changes; 0 for all
+    #[arg(short = 'n', long = "limit", default_value_t = 0, value_name = "N")]
+    limit: usize,
+}
+
+impl Log {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let view = session.view()?;
+        let issue = match session.resolve(&view.state, &self.id) {
+            // A deleted issue has a history too.
+            Err(error) if error.code == "issue_deleted" => {
+                let ids = crate::domain::snapshot::Snapshot::ids_with_prefix(&view.state, &self.id);
+                let id = ids.map_err(StoreError::from)?.into_iter().next();
+                let issue = id.map(|id| crate::domain::snapshot::Snapshot::issue(&view.state, id)).transpose();
+                issue.map_err(StoreError::from)?.flatten().ok_or(error)?
+            }
+            other => other?,
+        };
+        let mut changes: Vec<Step> = Vec::new();
+        let mut truncated = false;
+        walk_events(&session.store, &view.commit, None, Some(issue.id), &mut |recorded| {
+            if self.limit > 0 && changes.len() == self.limit {
+                truncated = true;
+                return Ok(Walk::Stop);
+            }
+            let info = &recorded.info;
+            let created = recorded.events.iter().any(|event| event.event == "issue.created");
+            let patch = match self.patch {
+                true => {
+                    let before = match info.parents.first() {
+                        Some(parent) => document(session, parent, issue.id)?,
+                        None => String::new(),
+                    };
+                    Some(patch(&before, &document(session, &info.id, issue.id)?))
+                }
+                false => None,
+            };
+            let events = recorded.events.iter().map(|event| EventDoc::new(&info.id, event.clone())).collect();
+            changes.push(Step { commit: info.id.0.clone(), events, patch });
+            Ok(if created { Walk::Stop } else { Walk::On })
+        })?;
+        Ok(Report::History(report::History { id: issue.id, count: changes.len(), changes, truncated }))
+    }
+}
+
+/// The stored document of an issue in a commit; empty when it is not there.
+fn document(session: &Session, commit: &CommitId, id: IssueId) -> std::result::Result<String, StoreError> {
+    let state = transact::open(&session.store, commit)?;
+    let bytes = read_file(state.tree(), &issue_path(id, state.format().fanout))?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default())
+}
+
+/// Show what differs in an issue between two commits of the tracker
+///
+/// Reads the issue in both.
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// The issue
+    id: IdPrefix,
+    /// The commits, as FROM..TO; the tracker's tip where one is left out
+    #[arg(value_name = "REV..REV")]
+    range: String,
+}
+
+impl Diff {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let (from, to) = self.range.split_once("..").ok_or_else(|| {
+            Error::usage(format!("`{}` is no range", self.range))
+                .hint("write it as REV..REV, like refs/jit~3..refs/jit")
+        })?;
+        let view = session.view()?;
+        let commit = |revision: &str| match revision {
+            "" => Ok(view.commit.clone()),
+            revision => session.store.resolve(revision),
+        };
+        let (from, to) = (commit(from)?, commit(to)?);
+        let id = [&view.commit, &to, &from]
+            .into_iter()
+            .find_map(|commit| {
+                let state = transact::open(&session.store, commit).ok()?;
+                crate::domain::draft::resolve(&state, &self.id).ok()
+            })
+            .map(|issue| issue.id);
+        let id = match id {
+            Some(id) => id,
+            None => session.resolve(&view.state, &self.id)?.id,
+        };
+        let (before, after) = (document(session, &from, id)?, document(session, &to, id)?);
+        let value = |text: &str| serde_json::from_str(text).unwrap_or(serde_json::Value::Null);
+        Ok(Report::Diff(report::Diff {
+            id,
+            from: from.0,
+            to: to.0,
+            changes: changed_fields(&value(&before), &value(&after)),
+            patch: patch(&before, &after),
+        }))
+    }
+}

@@ -1,0 +1,112 @@
+//! `jit issue show`.
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::domain::id::IdPrefix;
+use crate::domain::issue::Issue;
+use crate::domain::snapshot::Snapshot;
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::report::event::EventDoc;
+use crate::report::issue::{Fields, IssueDoc, IssueRef, Shown, ShownIssue};
+use crate::report::list::field;
+use crate::session::{Session, View};
+use crate::store::{Backend, StoreError, Walk, history};
+
+/// Events that are shown.
+const EVENTS: usize = 5;
+/// Changes of the tracker that are searched for them.
+const SEARCHED: usize = 200;
+
+/// Show issues in full
+///
+/// Reads the issues and their dependencies; the form for people also reads at most 200 commits back,
+/// for the last events.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The issues
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<IdPrefix>,
+    /// Print only this field; with dots a part of it (`claim.by`)
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+    /// Print only these fields
+    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "field")]
+    fields: Vec<String>,
+}
+
+impl Show {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let view = session.view()?;
+        let mut docs = Vec::new();
+        for id in &self.ids {
+            let issue = session.resolve(&view.state, id)?;
+            docs.push(IssueDoc::new(issue, &view.state, &view.commit.0).map_err(StoreError::from)?);
+        }
+        let names: Vec<String> = self.field.into_iter().chain(self.fields).collect();
+        if !names.is_empty() {
+            return fields(&docs, &names);
+        }
+        let many = docs.len() > 1;
+        let issues: Result<Vec<ShownIssue>> = docs.into_iter().map(|doc| shown(session, &view, doc)).collect();
+        Ok(Report::Issues(Shown { issues: issues?, many }))
+    }
+}
+
+fn fields(docs: &[IssueDoc], names: &[String]) -> Result<Report> {
+    let [doc] = docs else {
+        return Err(Error::usage("--field and --fields take one issue at a time"));
+    };
+    let document = serde_json::to_value(doc).expect("issues have only text keys");
+    let mut found = Vec::new();
+    for name in names {
+        let value = field(&document, name).ok_or_else(|| {
+            let known: Vec<&str> =
+                document.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
+            Error::usage(format!("an issue has no field `{name}`")).hint(format!("one of {}", known.join(", ")))
+        });
+        // A part of something that is absent is absent too.
+        let head = name.split('.').next().unwrap_or(name);
+        let value = match value {
+            Err(_) if name.contains('.') && document.get(head).is_some() => Value::Null,
+            value => value?.clone(),
+        };
+        found.push((name.clone(), value));
+    }
+    Ok(Report::Fields(Fields { fields: found }))
+}
+
+fn shown(session: &Session, view: &View, doc: IssueDoc) -> Result<ShownIssue> {
+    if session.wants_json() {
+        return Ok(ShownIssue { doc, dependencies: Vec::new(), events: Vec::new(), searched: None });
+    }
+    let mut dependencies = Vec::new();
+    for id in &doc.issue.dependencies {
+        dependencies.extend(view.state.issue(*id).map_err(StoreError::from)?.iter().map(IssueRef::from));
+    }
+    let (events, searched) = last_events(session, view, &doc.issue)?;
+    Ok(ShownIssue { doc, dependencies, events, searched })
+}
+
+/// The newest events of an issue, and how many changes were searched when that was not all.
+fn last_events(session: &Session, view: &View, issue: &Issue) -> Result<(Vec<EventDoc>, Option<usize>)> {
+    let mut found: Vec<EventDoc> = Vec::new();
+    let mut searched = 0;
+    let mut cut = false;
+    session.store.walk(&view.commit, None, &mut |info| {
+        searched += 1;
+        if crate::store::message::may_concern(&info.message, issue.id) {
+            let events = history::events_of(&session.store.tree(&info.id)?, &info.id)?;
+            let about = events.into_iter().rev().filter(|event| event.issue == Some(issue.id));
+            found.extend(about.map(|event| EventDoc::new(&info.id, event)));
+        }
+        cut = searched >= SEARCHED && found.len() < EVENTS && info.time > issue.created_at;
+        let over = found.len() >= EVENTS || searched >= SEARCHED || info.time <= issue.created_at;
+        Ok(if over { Walk::Stop } else { Walk::On })
+    })?;
+    found.truncate(EVENTS);
+    found.reverse();
+    Ok((found, cut.then_some(searched)))
+}

@@ -1,0 +1,136 @@
+//! `jit issue update`, and `done` for short.
+
+use clap::Args;
+
+use crate::cli::common::{Answer, Force, LabelChange, key_value, nothing_asked, read_text};
+use crate::domain::event::Edit;
+use crate::domain::id::IdPrefix;
+use crate::domain::name::Title;
+use crate::domain::ops::issue::{Update as Asked, update};
+use crate::domain::ops::state::Finish;
+use crate::domain::state::{Priority, State};
+use crate::error::Result;
+use crate::report::Report;
+use crate::session::Session;
+use crate::store::Backend;
+
+/// Change issues: all of them, in one commit, or none
+///
+/// Reads the issues named and, for a change of state, their dependencies.
+#[derive(Args, Debug)]
+pub struct Update {
+    /// The issues
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<IdPrefix>,
+    /// The new title
+    #[arg(short, long, value_name = "TITLE")]
+    title: Option<Title>,
+    /// The new description
+    #[arg(short, long = "desc", alias = "description", value_name = "TEXT")]
+    desc: Option<String>,
+    /// Read the new description from a file, or from stdin with `-`
+    #[arg(long, value_name = "FILE", conflicts_with = "desc")]
+    desc_file: Option<String>,
+    /// critical, high, normal or low
+    #[arg(short, long)]
+    priority: Option<Priority>,
+    /// open, ready, in_progress, gated, done, rejected or archived; see `jit help states`
+    #[arg(short, long)]
+    state: Option<State>,
+    /// Add a label (`x`, `+x`) or take one away (`-x`)
+    #[arg(short, long = "label", value_name = "[+|-]LABEL", allow_hyphen_values = true)]
+    labels: Vec<LabelChange>,
+    #[arg(long, hide = true)]
+    add_label: Vec<crate::domain::name::Label>,
+    #[arg(long, hide = true)]
+    remove_label: Vec<crate::domain::name::Label>,
+    /// Set a key for tools
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    context: Vec<(String, String)>,
+    /// Take a key for tools away
+    #[arg(long, value_name = "KEY")]
+    unset_context: Vec<String>,
+    /// Finish although others changed the issue: it was seen as it is in this commit of the tracker
+    #[arg(long, value_name = "COMMIT")]
+    seen: Option<String>,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl Update {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let description = match (self.desc, &self.desc_file) {
+            (None, Some(file)) => Some(read_text(file)?),
+            (desc, _) => desc,
+        };
+        let labels =
+            |add: bool| self.labels.iter().filter(move |change| change.add == add).map(|change| change.label.clone());
+        let edit = Edit {
+            title: self.title,
+            description,
+            priority: self.priority,
+            labels_added: labels(true).chain(self.add_label.clone()).collect(),
+            labels_removed: labels(false).chain(self.remove_label.clone()).collect(),
+            context_set: self.context.into_iter().collect(),
+            context_unset: self.unset_context.into_iter().collect(),
+        };
+        if edit == Edit::default() && self.state.is_none() {
+            return Err(nothing_asked("jit issue update"));
+        }
+        let asked = Asked { edit, state: self.state };
+        change(session, &self.ids, &asked, self.seen.as_deref(), self.force)
+    }
+}
+
+/// Finish issues: `update --state done`
+#[derive(Args, Debug)]
+pub struct Done {
+    /// The issues
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<IdPrefix>,
+    /// They were seen as they are in this commit of the tracker
+    #[arg(long, value_name = "COMMIT")]
+    seen: Option<String>,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl Done {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let asked = Asked { edit: Edit::default(), state: Some(State::Done) };
+        change(session, &self.ids, &asked, self.seen.as_deref(), self.force)
+    }
+}
+
+fn change(session: &Session, ids: &[IdPrefix], asked: &Asked, seen: Option<&str>, force: Force) -> Result<Report> {
+    let seen = seen.map(|commit| session.store.resolve(commit).map_err(Into::into).and_then(|id| session.view_at(id)));
+    let seen = seen.transpose()?;
+    let many = ids.len() > 1;
+    let result = session.change("issue update", &force.manners(), |draft| {
+        let mut all = Vec::new();
+        for id in ids {
+            // What was seen is read at a fixed commit, so it is the same on every attempt.
+            let seen = match &seen {
+                Some(view) => crate::domain::draft::resolve(&view.state, id).ok().map(Box::new),
+                None => None,
+            };
+            all.extend(update(draft, std::slice::from_ref(id), asked, &Finish { seen, reason: None })?);
+        }
+        Ok(all)
+    });
+    match result {
+        Ok(change) => {
+            let answer = Answer { many, ..Answer::quiet("updated") };
+            answer.report(session, &change)
+        }
+        Err(error) if error.code == "unseen_changes" => {
+            let tip = session.view()?.commit;
+            let id = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            let state = asked.state.map_or("done", State::as_str);
+            Err(error.hint(format!("look at it, then jit issue update {id} --state {state} --seen {}", tip.short())))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,197 @@
+//! The command line: one noun a file, an argument struct and a short function a verb. clap lives only here.
+
+mod common;
+mod config;
+mod contract;
+mod dep;
+mod events;
+mod fsck;
+mod gate;
+mod graph;
+mod help;
+mod init;
+mod issue;
+mod mirror;
+mod query;
+pub mod reference;
+mod status;
+mod usage;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::domain::name::{Actor, OpId};
+use crate::environment::{Environment, system_clock};
+use crate::error::Error;
+use crate::report::progress::Bar;
+use crate::report::{Colour, Printer, Report};
+use crate::session::{Caller, Session};
+
+/// An issue tracker for fleets of coding agents that keeps all its state in git.
+///
+/// Issues, gates and events are JSON documents committed on the ref refs/jit. Every change is one
+/// commit; a claim is a compare-and-swap of the ref, so that of any number of agents exactly one wins.
+#[derive(Parser, Debug)]
+#[command(name = "jit", version, disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Act as this actor (`type:name`)
+    #[arg(long = "as", global = true, value_name = "ACTOR", help_heading = "Global options")]
+    actor: Option<Actor>,
+    /// Print one JSON document on stdout; errors too
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    /// Leave out confirmations and hints
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    quiet: bool,
+    /// Use colours
+    #[arg(
+        long,
+        visible_alias = "colour",
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Global options"
+    )]
+    color: Colour,
+    /// Run as if started in DIR
+    #[arg(short = 'C', global = true, value_name = "DIR", help_heading = "Global options")]
+    dir: Option<PathBuf>,
+    /// Make this change only once: repeated with the same key it gives the first result
+    #[arg(long, global = true, value_name = "KEY", help_heading = "Global options")]
+    op_id: Option<OpId>,
+    /// Describe every command, its arguments, output and exit codes as JSON
+    #[arg(long, exclusive = true)]
+    schema: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The top-level commands.
+#[derive(Subcommand, Debug)]
+enum Command {
+    Init(init::Init),
+    #[command(subcommand)]
+    Config(config::Config),
+    #[command(subcommand)]
+    Issue(issue::Issue),
+    #[command(subcommand)]
+    Dep(dep::Dep),
+    #[command(subcommand)]
+    Graph(graph::Graph),
+    #[command(subcommand)]
+    Gate(gate::Gate),
+    Status(status::Status),
+    #[command(subcommand)]
+    Query(query::Query),
+    Ready(query::Ready),
+    #[command(subcommand)]
+    Events(events::Events),
+    #[command(subcommand)]
+    Mirror(mirror::Mirror),
+    Fsck(fsck::Fsck),
+    Help(help::Help),
+    #[command(subcommand, hide = true)]
+    Registry(gate::Registry),
+    #[command(hide = true)]
+    List(issue::list::List),
+    #[command(hide = true)]
+    Show(issue::show::Show),
+    #[command(hide = true)]
+    Create(issue::create::Create),
+    #[command(hide = true)]
+    Update(issue::update::Update),
+    #[command(hide = true)]
+    Claim(issue::claim::Claim),
+    #[command(hide = true)]
+    ClaimNext(issue::claim_next::ClaimNext),
+    #[command(hide = true)]
+    Release(issue::claim::Release),
+    #[command(hide = true)]
+    Comment(issue::talk::Comment),
+    #[command(hide = true)]
+    Done(issue::update::Done),
+}
+
+impl Command {
+    fn run(self, session: &Session) -> crate::error::Result<Report> {
+        match self {
+            Command::Init(_) | Command::Help(_) => unreachable!("these run without a session"),
+            Command::Config(command) => command.run(session),
+            Command::Issue(command) => command.run(session),
+            Command::Dep(command) => command.run(session),
+            Command::Graph(command) => command.run(session),
+            Command::Gate(command) => command.run(session),
+            Command::Status(command) => command.run(session),
+            Command::Query(command) => command.run(session),
+            Command::Ready(command) => command.run(session),
+            Command::Events(command) => command.run(session),
+            Command::Mirror(command) => command.run(session),
+            Command::Fsck(command) => command.run(session),
+            Command::Registry(command) => command.run(session),
+            Command::List(command) => command.run(session),
+            Command::Show(command) => command.run(session),
+            Command::Create(command) => command.run(session),
+            Command::Update(command) => command.run(session),
+            Command::Claim(command) => command.run(session),
+            Command::ClaimNext(command) => command.run(session),
+            Command::Release(command) => command.run(session),
+            Command::Comment(command) => command.run(session),
+            Command::Done(command) => command.run(session),
+        }
+    }
+}
+
+/// Runs a command line and gives the exit code.
+pub fn run(args: &[OsString], environment: Environment) -> u8 {
+    let plain = environment.no_color || environment.dumb_terminal;
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(why) => return usage::answer(&why, args, plain),
+    };
+    let printer = Printer::new(cli.json, cli.quiet, cli.color, plain);
+    if cli.schema {
+        return printer.report(Report::Schema(reference::schema()), system_clock());
+    }
+    let caller = Caller { actor: cli.actor, op_id: cli.op_id, dir: cli.dir, wants_json: cli.json };
+    match cli.command {
+        None => usage::answer(
+            &Cli::command().error(clap::error::ErrorKind::MissingSubcommand, "a command is missing"),
+            args,
+            plain,
+        ),
+        Some(Command::Help(help)) => match help.run() {
+            Ok(report) => printer.report(report, system_clock()),
+            Err(error) => printer.error(&error),
+        },
+        Some(Command::Init(init)) => finish(&printer, init.open(environment, caller), |session| init.run(session)),
+        Some(command) => {
+            let session = Session::open(environment, caller, Rc::new(Bar::default()));
+            finish(&printer, session, |session| command.run(session))
+        }
+    }
+}
+
+/// Runs a command in its session, brings the mirror up to date, and prints.
+fn finish(
+    printer: &Printer,
+    session: Result<Session, Error>,
+    command: impl FnOnce(&Session) -> crate::error::Result<Report>,
+) -> u8 {
+    let session = match session {
+        Ok(session) => session,
+        Err(error) => return printer.error(&error),
+    };
+    let result = command(&session);
+    session.refresh_mirror();
+    for notice in session.take_notices() {
+        printer.warn(&notice);
+    }
+    match result {
+        Ok(report) => printer.report(report, session.now()),
+        Err(error) => printer.error(&error),
+    }
+}

@@ -1,0 +1,236 @@
+//! The fold: what an event does to the state.
+//!
+//! INVARIANT: state changes nowhere else. Replaying the events of a tracker from its first commit
+//! through [`apply_to_issue`], [`Gate`](super::gate::Gate) definitions and settings gives its tip.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{Body, Claimed, Edit, Event, Judgement, NewIssue};
+use super::id::IssueId;
+use super::issue::{Claim, Comment, Deletion, Extra, Issue, LastClaim, Question, Verdict, WatchedField};
+use super::state::{GateStatus, State};
+
+/// Why an event cannot be applied: it does not fit the state before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inapplicable {
+    /// The issue exists already, or the id is missing.
+    Creation,
+    /// There is no such issue.
+    NoIssue(Option<IssueId>),
+}
+
+/// Gives the issue after `event`. `before` is the issue the event names, if it exists.
+pub fn apply_to_issue(before: Option<Issue>, event: &Event, body: &Body) -> Result<Issue, Inapplicable> {
+    if let Body::IssueCreated(new) = body {
+        return match (before, event.issue) {
+            (None, Some(id)) => Ok(create(id, event, new)),
+            _ => Err(Inapplicable::Creation),
+        };
+    }
+    let mut issue = before.ok_or(Inapplicable::NoIssue(event.issue))?;
+    let known = WatchedField::ALL.map(|field| issue.watched(field));
+    change(&mut issue, event, body);
+    issue.updated_at = event.ts;
+    issue.updated_by = event.actor.clone();
+    let Some(claim) = issue.claim.as_mut() else { return Ok(issue) };
+    if claim.by == event.actor {
+        renew(claim, event, body);
+    } else {
+        let mut unseen = std::mem::take(&mut claim.unseen);
+        for (field, old) in WatchedField::ALL.into_iter().zip(known) {
+            if issue.watched(field) != old {
+                unseen.entry(field.name().to_owned()).or_insert(old);
+            }
+        }
+        if let Some(claim) = issue.claim.as_mut() {
+            claim.unseen = unseen;
+        }
+    }
+    Ok(issue)
+}
+
+/// The holder has acted: the lease runs anew and everything counts as seen.
+fn renew(claim: &mut Claim, event: &Event, body: &Body) {
+    claim.unseen.clear();
+    if let (Some(ttl), false) = (claim.ttl_ms, matches!(body, Body::IssueClaimed(_))) {
+        claim.expires_at = Some(event.ts.plus(std::time::Duration::from_millis(ttl)));
+    }
+}
+
+fn create(id: IssueId, event: &Event, new: &NewIssue) -> Issue {
+    Issue {
+        id,
+        title: new.title.clone(),
+        description: new.description.clone(),
+        state: new.state,
+        priority: new.priority,
+        labels: new.labels.clone(),
+        assignee: None,
+        claim: None,
+        last_claim: None,
+        dependencies: new.dependencies.clone(),
+        gates: new.gates.iter().map(|key| (key.clone(), Verdict::pending())).collect(),
+        context: new.context.clone(),
+        comments: Vec::new(),
+        commits: BTreeSet::new(),
+        question: None,
+        created_at: event.ts,
+        created_by: event.actor.clone(),
+        updated_at: event.ts,
+        updated_by: event.actor.clone(),
+        completed_at: None,
+        archived_from: None,
+        deleted: None,
+        extra: Extra::new(),
+    }
+}
+
+fn change(issue: &mut Issue, event: &Event, body: &Body) {
+    match body {
+        Body::IssueUpdated(edit) => change_fields(issue, edit),
+        Body::IssueStateChanged(transition) => enter(issue, event, transition.to),
+        Body::IssueCompleted(_) => enter(issue, event, State::Done),
+        Body::IssueRejected(_) => enter(issue, event, State::Rejected),
+        Body::IssueClaimed(claimed) => claim(issue, event, claimed),
+        Body::IssueReleased(_) => enter(issue, event, State::Ready),
+        Body::ClaimExpired(_) => end_claim(issue),
+        Body::ClaimRenewed(renewal) => {
+            if let Some(claim) = issue.claim.as_mut() {
+                claim.expires_at = renewal.expires_at;
+            }
+        }
+        Body::IssueAsked(said) => {
+            enter(issue, event, State::Open);
+            issue.question = Some(Question { by: event.actor.clone(), at: event.ts, text: said.text.clone() });
+            comment(issue, event, "question", &said.text);
+        }
+        Body::IssueAnswered(said) => {
+            if issue.claim.is_none() {
+                enter(issue, event, State::Ready);
+            }
+            issue.question = None;
+            comment(issue, event, "answer", &said.text);
+        }
+        Body::IssueCommented(said) => comment(issue, event, "comment", &said.text),
+        Body::IssueAssigned(assignment) => issue.assignee = Some(assignment.assignee.clone()),
+        Body::IssueUnassigned(_) => issue.assignee = None,
+        Body::IssueDeleted(_) => {
+            issue.claim = None;
+            issue.question = None;
+            issue.deleted = Some(Deletion { by: event.actor.clone(), at: event.ts });
+        }
+        Body::DepAdded(edge) => {
+            issue.dependencies.insert(edge.on);
+        }
+        Body::DepRemoved(edge) => {
+            issue.dependencies.remove(&edge.on);
+        }
+        Body::GateAdded(gate) => {
+            issue.gates.entry(gate.gate.clone()).or_insert_with(Verdict::pending);
+        }
+        Body::GateRemoved(gate) => {
+            issue.gates.remove(&gate.gate);
+        }
+        Body::GatePassed(judgement) => judge(issue, event, judgement, GateStatus::Passed),
+        Body::GateFailed(judgement) => judge(issue, event, judgement, GateStatus::Failed),
+        Body::ClaimOverridden(_)
+        | Body::IssueCreated(_)
+        | Body::TrackerInitialized(_)
+        | Body::ConfigChanged(_)
+        | Body::GateDefined(_)
+        | Body::GateUndefined(_) => {}
+    }
+}
+
+fn change_fields(issue: &mut Issue, edit: &Edit) {
+    if let Some(title) = &edit.title {
+        issue.title = title.clone();
+    }
+    if let Some(description) = &edit.description {
+        issue.description.clone_from(description);
+    }
+    if let Some(priority) = edit.priority {
+        issue.priority = priority;
+    }
+    issue.labels.retain(|label| !edit.labels_removed.contains(label));
+    issue.labels.extend(edit.labels_added.iter().cloned());
+    issue.context.retain(|key, _| !edit.context_unset.contains(key));
+    let set: &BTreeMap<String, String> = &edit.context_set;
+    issue.context.extend(set.iter().map(|(key, value)| (key.clone(), value.clone())));
+}
+
+/// Enters a state, with everything that goes with leaving the old one.
+fn enter(issue: &mut Issue, event: &Event, to: State) {
+    let from = issue.state;
+    if !to.may_be_claimed() {
+        if !to.is_finished() {
+            end_claim(issue);
+        }
+        issue.claim = None;
+    }
+    if to.is_finished() {
+        issue.question = None;
+    }
+    issue.archived_from = (to == State::Archived).then_some(from);
+    issue.completed_at = match to {
+        State::Done => Some(event.ts),
+        State::Archived => issue.completed_at,
+        _ => None,
+    };
+    issue.state = to;
+}
+
+/// Ends a claim without finishing: the issue is meant for nobody any more.
+fn end_claim(issue: &mut Issue) {
+    if let Some(claim) = issue.claim.take()
+        && issue.assignee.as_ref() == Some(&claim.by)
+    {
+        issue.assignee = None;
+    }
+}
+
+fn claim(issue: &mut Issue, event: &Event, claimed: &Claimed) {
+    let (by, generation, token) = (claimed.by.clone(), claimed.generation, event.id);
+    issue.claim = Some(Claim {
+        by: by.clone(),
+        generation,
+        at: event.ts,
+        expires_at: claimed.expires_at,
+        ttl_ms: claimed.ttl_ms,
+        token,
+        host: claimed.host.clone(),
+        worktree: claimed.worktree.clone(),
+        unseen: BTreeMap::new(),
+        extra: Extra::new(),
+    });
+    issue.assignee = Some(by.clone());
+    issue.last_claim = Some(LastClaim { by, generation, token });
+    issue.state = State::InProgress;
+}
+
+fn comment(issue: &mut Issue, event: &Event, kind: &str, text: &str) {
+    issue.comments.push(Comment {
+        id: event.id,
+        by: event.actor.clone(),
+        at: event.ts,
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        extra: Extra::new(),
+    });
+}
+
+fn judge(issue: &mut Issue, event: &Event, judgement: &Judgement, status: GateStatus) {
+    let verdict = issue.gates.entry(judgement.gate.clone()).or_insert_with(Verdict::pending);
+    *verdict = Verdict {
+        status,
+        by: Some(event.actor.clone()),
+        at: Some(event.ts),
+        tree: judgement.tree.clone(),
+        commit: judgement.commit.clone(),
+        exit_code: None,
+        duration_ms: None,
+        output_tail: None,
+        note: judgement.note.clone(),
+        extra: std::mem::take(&mut verdict.extra),
+    };
+}

@@ -1,0 +1,57 @@
+//! What must hold of every issue in a healthy tracker, checked by `jit fsck`.
+
+use super::graph::Graph;
+use super::issue::Issue;
+use super::limits;
+use super::name::GateKey;
+use super::state::State;
+
+/// What is wrong with one issue by itself.
+pub fn broken(issue: &Issue) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut check = |holds: bool, fault: &str| {
+        if !holds {
+            faults.push(fault.to_owned());
+        }
+    };
+    // INVARIANT: in progress means claimed; nothing but in progress and gated is claimed.
+    let unheld = issue.claim.is_none() && issue.deleted.is_none();
+    check(issue.state != State::InProgress || !unheld, "in progress, but nobody holds it");
+    check(issue.claim.is_none() || issue.state.may_be_claimed(), "held, but in a state nobody can hold");
+    // INVARIANT: the newest claim is the one that is remembered.
+    check(
+        issue.claim.as_ref().is_none_or(|claim| {
+            issue.last_claim.as_ref().is_some_and(|last| {
+                (last.generation, last.token) == (claim.generation, claim.token) && last.by == claim.by
+            })
+        }),
+        "its claim is not the newest one remembered",
+    );
+    check(!issue.dependencies.contains(&issue.id), "depends on itself");
+    check(issue.deleted.is_none() || issue.claim.is_none(), "deleted, but held");
+    // INVARIANT: done means that every gate passed.
+    check(issue.state != State::Done || issue.outstanding_gates().next().is_none(), "done, but a gate is not passed");
+    check(limits::check_issue(issue).is_ok(), "larger than the limits allow");
+    faults
+}
+
+/// What is wrong between issues: missing dependencies, undefined gates, cycles.
+pub fn broken_together(graph: &Graph, tombstones: &[Issue], gates: &[GateKey]) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for issue in graph.issues() {
+        for dependency in &issue.dependencies {
+            let known = graph.issue(*dependency).is_some() || tombstones.iter().any(|issue| issue.id == *dependency);
+            if !known {
+                faults.push((issue.id.to_string(), format!("depends on {dependency}, which does not exist")));
+            }
+        }
+        for key in issue.gates.keys().filter(|key| !issue.state.is_finished() && !gates.contains(key)) {
+            faults.push((issue.id.to_string(), format!("has the gate {key}, which is not defined")));
+        }
+    }
+    for cycle in graph.cycles() {
+        let members: Vec<String> = cycle.iter().map(|id| id.short()).collect();
+        faults.push((cycle[0].to_string(), format!("waits for itself: {}", members.join(", "))));
+    }
+    faults
+}

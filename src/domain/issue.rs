@@ -1,0 +1,263 @@
+//! An issue as it is stored: one JSON document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::id::{EventId, IssueId};
+use super::name::{Actor, GateKey, Label, Title};
+use super::state::{GateStatus, Priority, State};
+use super::time::Timestamp;
+
+/// Fields that this version does not know, kept as they were read.
+pub type Extra = BTreeMap<String, Value>;
+
+/// One issue. The order of the fields is the order in the stored document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Issue {
+    /// The id, also the name of the document.
+    pub id: IssueId,
+    /// One line that says what is to be done.
+    pub title: Title,
+    /// Free text; empty when there is none.
+    pub description: String,
+    /// The stored state.
+    pub state: State,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Labels, sorted.
+    pub labels: BTreeSet<Label>,
+    /// Who the issue is meant for, or who works on it.
+    pub assignee: Option<Actor>,
+    /// The live claim.
+    pub claim: Option<Claim>,
+    /// What is remembered of the newest claim, live or ended.
+    #[serde(default)]
+    pub last_claim: Option<LastClaim>,
+    /// Issues this one waits for, sorted.
+    pub dependencies: BTreeSet<IssueId>,
+    /// The gates of the issue with what is known of each.
+    pub gates: BTreeMap<GateKey, Verdict>,
+    /// Free keys and values for tools.
+    pub context: BTreeMap<String, String>,
+    /// Comments, oldest first.
+    pub comments: Vec<Comment>,
+    /// Commits linked to the issue, sorted.
+    pub commits: BTreeSet<String>,
+    /// The question that waits for a person.
+    #[serde(default)]
+    pub question: Option<Question>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: Actor,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// By whom.
+    pub updated_by: Actor,
+    /// When it became done, while it is.
+    #[serde(default)]
+    pub completed_at: Option<Timestamp>,
+    /// The state it had before it was archived, while it is.
+    #[serde(default)]
+    pub archived_from: Option<State>,
+    /// Set on a tombstone: the issue was deleted, its text stays for the record.
+    #[serde(default)]
+    pub deleted: Option<Deletion>,
+    /// Unknown fields.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Who holds an issue, since when and until when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Claim {
+    /// The holder.
+    pub by: Actor,
+    /// The fencing number: grows by one with every new holder.
+    pub generation: u64,
+    /// When the claim was made.
+    pub at: Timestamp,
+    /// When the lease ends; `null` for a claim that lasts until it is released.
+    pub expires_at: Option<Timestamp>,
+    /// The length of the lease in milliseconds, which every event of the holder renews.
+    #[serde(default)]
+    pub ttl_ms: Option<u64>,
+    /// The claim's token: the id of the event that made it.
+    pub token: EventId,
+    /// The machine the claim was made on.
+    pub host: Option<String>,
+    /// The work tree the claim was made in.
+    pub worktree: Option<String>,
+    /// What others changed since the holder's last event: field name to the value the holder knew.
+    #[serde(default)]
+    pub unseen: BTreeMap<String, Value>,
+    /// Unknown fields.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// The part of a claim that outlives it, so that a former holder can be told apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LastClaim {
+    /// Who held it.
+    pub by: Actor,
+    /// The fencing number of that claim.
+    pub generation: u64,
+    /// The token of that claim.
+    pub token: EventId,
+}
+
+/// What is known about one gate of one issue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// Pending, passed or failed.
+    pub status: GateStatus,
+    /// Who judged.
+    pub by: Option<Actor>,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// The git tree that was judged.
+    pub tree: Option<String>,
+    /// The git commit that was checked out.
+    pub commit: Option<String>,
+    /// The exit code of the check, when one was run.
+    pub exit_code: Option<i32>,
+    /// How long the check ran, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// The end of what the check printed.
+    pub output_tail: Option<String>,
+    /// A remark of the judge.
+    pub note: Option<String>,
+    /// Unknown fields.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Verdict {
+    /// A gate nobody has judged.
+    pub fn pending() -> Self {
+        Self {
+            status: GateStatus::Pending,
+            by: None,
+            at: None,
+            tree: None,
+            commit: None,
+            exit_code: None,
+            duration_ms: None,
+            output_tail: None,
+            note: None,
+            extra: Extra::new(),
+        }
+    }
+}
+
+/// A remark on an issue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comment {
+    /// The id of the event that added it.
+    pub id: EventId,
+    /// Who wrote it.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// `comment`, `question` or `answer`.
+    #[serde(default = "plain_comment")]
+    pub kind: String,
+    /// The text.
+    pub text: String,
+    /// Unknown fields.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+fn plain_comment() -> String {
+    "comment".to_owned()
+}
+
+/// A question that parks an issue until a person answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Question {
+    /// Who asks.
+    pub by: Actor,
+    /// Since when.
+    pub at: Timestamp,
+    /// What is asked.
+    pub text: String,
+}
+
+/// Who deleted an issue, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Deletion {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Issue {
+    /// Whether issues that depend on this one may start: it is done or rejected, also when it was
+    /// archived or deleted after that. A tombstone holds nobody up.
+    pub fn releases_dependents(&self) -> bool {
+        let state = match self.state {
+            State::Archived => self.archived_from.unwrap_or(State::Archived),
+            state => state,
+        };
+        self.deleted.is_some() || matches!(state, State::Done | State::Rejected)
+    }
+
+    /// The gates that are not passed.
+    pub fn outstanding_gates(&self) -> impl Iterator<Item = (&GateKey, &Verdict)> {
+        self.gates.iter().filter(|(_, verdict)| verdict.status != GateStatus::Passed)
+    }
+
+    /// The value of one of the fields whose change a holder must have seen before finishing.
+    pub fn watched(&self, field: WatchedField) -> Value {
+        match field {
+            WatchedField::Title => Value::from(self.title.as_str()),
+            WatchedField::Description => Value::from(self.description.as_str()),
+            WatchedField::Dependencies => self.dependencies.iter().map(IssueId::to_string).collect(),
+            WatchedField::Gates => self.gates.keys().map(GateKey::as_str).collect(),
+        }
+    }
+}
+
+/// The fields that a holder must have seen in their present form before finishing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchedField {
+    /// The title.
+    Title,
+    /// The description.
+    Description,
+    /// The dependencies.
+    Dependencies,
+    /// Which gates there are.
+    Gates,
+}
+
+impl WatchedField {
+    /// All of them.
+    pub const ALL: [WatchedField; 4] = [Self::Title, Self::Description, Self::Dependencies, Self::Gates];
+
+    /// The field's name in the stored document.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Description => "description",
+            Self::Dependencies => "dependencies",
+            Self::Gates => "gates",
+        }
+    }
+}
+
+impl Claim {
+    /// Whether the lease ran out before `clock`, with [`LEASE_ALLOWANCE_MS`] of grace.
+    pub fn is_expired(&self, clock: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| clock.millis() > end.millis().saturating_add(LEASE_ALLOWANCE_MS))
+    }
+}
+
+/// How long after its end a lease still counts, because clocks differ: one minute.
+pub const LEASE_ALLOWANCE_MS: i64 = 60_000;

@@ -1,0 +1,23 @@
+//! The rules of the tracker: pure values and functions, no input or output, no clock, no randomness.
+//!
+//! A command is decided on a [`snapshot::Snapshot`] inside a [`draft::Draft`]; what it decides are
+//! [`event::Event`]s, and [`apply`] alone says what those do to the state.
+
+pub mod apply;
+pub mod draft;
+pub mod event;
+pub mod gate;
+pub mod graph;
+pub mod id;
+pub mod invariants;
+pub mod issue;
+pub mod limits;
+pub mod name;
+pub mod ops;
+pub mod query;
+pub mod refusal;
+pub mod replay;
+pub mod settings;
+pub mod snapshot;
+pub mod state;
+pub mod time;

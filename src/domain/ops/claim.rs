@@ -1,0 +1,155 @@
+//! Claims: taking an issue up, keeping it, giving it back.
+
+use std::time::Duration;
+
+use crate::domain::draft::Draft;
+use crate::domain::event::{Body, Claimed, Holder, Released, Renewal};
+use crate::domain::id::{IdPrefix, IssueId};
+use crate::domain::issue::{Claim, Issue};
+use crate::domain::name::Actor;
+use crate::domain::query::is_up_for_work;
+use crate::domain::refusal::{Decision, Named, Refusal};
+use crate::domain::snapshot::Snapshot;
+use crate::domain::state::{Outcome, State};
+
+use super::authorize;
+use super::ownership::{check_not_superseded, overridden};
+
+/// What is asked of a claim.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Who is to hold the issue.
+    pub holder: Actor,
+    /// The length of the lease; `None` for the shared setting.
+    pub ttl: Option<Duration>,
+}
+
+/// Claims the issue that `prefix` names.
+///
+/// Reads the issue and its dependencies. Exactly one of any number of racing claims finds the issue free.
+pub fn claim(draft: &mut Draft<'_>, prefix: &IdPrefix, terms: &Terms) -> Decision<IssueId> {
+    let issue = draft.resolve(prefix)?;
+    let id = issue.id;
+    if let Some(held) = &issue.claim {
+        if held.by == terms.holder && draft.context.token == Some(held.token) {
+            return renew(draft, id, held).map(|()| id);
+        }
+        free(draft, &issue, held, &terms.holder)?;
+    }
+    let held = issue.claim.is_some() && issue.state == State::InProgress;
+    if !held && !matches!(issue.state, State::Open | State::Ready) {
+        return Err(Refusal::NotClaimable { id, state: issue.state });
+    }
+    if let Some(assignee) = draft.issue(id)?.assignee
+        && assignee != terms.holder
+        && !draft.context.force
+    {
+        return Err(Refusal::AssignedToOther { id, assignee });
+    }
+    take(draft, id, terms)?;
+    Ok(id)
+}
+
+/// Puts an earlier claim out of the way: its lease ran out, or it is overruled.
+fn free(draft: &mut Draft<'_>, issue: &Issue, held: &Claim, holder: &Actor) -> Decision {
+    if held.is_expired(draft.context.clock) && issue.state == State::InProgress {
+        let ended = Holder { by: held.by.clone(), generation: held.generation };
+        return draft.emit(issue.id, Body::ClaimExpired(ended));
+    }
+    if draft.context.force {
+        return draft.emit(issue.id, overridden(held));
+    }
+    let (id, claim) = (issue.id, Box::new(held.clone()));
+    if held.by == *holder {
+        Err(Refusal::AlreadyHeld { id, claim })
+    } else {
+        Err(Refusal::ClaimedByOther { id, claim, actor: holder.clone() })
+    }
+}
+
+/// Makes the claim. The issue must be free.
+pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decision {
+    let issue = draft.issue(id)?;
+    let blockers = draft.state().blockers(&issue)?;
+    if !blockers.is_empty() {
+        let by = blockers.iter().map(Named::from).collect();
+        return Err(Refusal::Blocked { id, to: State::InProgress, by });
+    }
+    let ttl = terms.ttl.or(draft.state().settings()?.claim_ttl());
+    let claimed = Claimed {
+        by: terms.holder.clone(),
+        from: issue.state,
+        generation: issue.last_claim.as_ref().map_or(0, |last| last.generation).saturating_add(1),
+        expires_at: ttl.map(|ttl| draft.context.now.plus(ttl)),
+        ttl_ms: ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
+        host: draft.context.host.clone(),
+        worktree: draft.context.worktree.clone(),
+    };
+    draft.emit(id, Body::IssueClaimed(claimed))
+}
+
+/// Claims the first of `candidates` that is still free, in the order given.
+///
+/// Reads candidates until one can be had. Refused with [`Refusal::NothingReady`] when none can.
+pub fn claim_next(draft: &mut Draft<'_>, candidates: &[IssueId], terms: &Terms) -> Decision<IssueId> {
+    for id in candidates {
+        let Some(issue) = draft.state().issue(*id)? else { continue };
+        if is_available(draft, &issue, &terms.holder)? {
+            if let Some(held) = &issue.claim {
+                free(draft, &issue, held, &terms.holder)?;
+            }
+            take(draft, *id, terms)?;
+            return Ok(*id);
+        }
+    }
+    Err(Refusal::NothingReady)
+}
+
+/// Whether `holder` may take up `issue` unasked: released for work, not blocked, not meant for another.
+fn is_available(draft: &Draft<'_>, issue: &Issue, holder: &Actor) -> Decision<bool> {
+    let meant_for_other = issue.claim.is_none() && issue.assignee.as_ref().is_some_and(|assignee| assignee != holder);
+    Ok(issue.deleted.is_none()
+        && is_up_for_work(issue, draft.context.clock)
+        && !meant_for_other
+        && draft.state().blockers(issue)?.is_empty())
+}
+
+/// Renews the lease of a claim. Quiet when the claim has none.
+pub fn heartbeat(draft: &mut Draft<'_>, prefix: &IdPrefix) -> Decision<IssueId> {
+    let issue = draft.resolve(prefix)?;
+    let Some(claim) = &issue.claim else {
+        check_not_superseded(draft, &issue)?;
+        return Err(Refusal::NotClaimed(issue.id));
+    };
+    authorize(draft, &issue)?;
+    renew(draft, issue.id, claim)?;
+    Ok(issue.id)
+}
+
+fn renew(draft: &mut Draft<'_>, id: IssueId, claim: &Claim) -> Decision {
+    let Some(ttl) = claim.ttl_ms else { return Ok(()) };
+    let expires_at = Some(draft.context.now.plus(Duration::from_millis(ttl)));
+    draft.emit(id, Body::ClaimRenewed(Renewal { expires_at }))
+}
+
+/// Gives a claim back: the issue is ready for the next.
+///
+/// Quiet when the issue was held before and is not any more.
+pub fn release(draft: &mut Draft<'_>, prefix: &IdPrefix, outcome: Outcome, reason: Option<&str>) -> Decision<IssueId> {
+    let issue = draft.resolve(prefix)?;
+    authorize(draft, &issue)?;
+    match (&issue.claim, &issue.last_claim) {
+        (Some(claim), _) => {
+            let released = Released {
+                by: claim.by.clone(),
+                generation: claim.generation,
+                outcome,
+                reason: reason.map(str::to_owned),
+            };
+            draft.emit(issue.id, Body::IssueReleased(released))?;
+        }
+        (None, Some(_)) => {}
+        (None, None) => return Err(Refusal::NotClaimed(issue.id)),
+    }
+    Ok(issue.id)
+}

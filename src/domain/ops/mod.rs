@@ -1,0 +1,13 @@
+//! *Decide*: one function a command, from a draft to events or a refusal.
+
+pub mod claim;
+pub mod config;
+pub mod dep;
+pub mod gate;
+pub mod import;
+pub mod issue;
+mod ownership;
+pub mod state;
+pub mod talk;
+
+pub use ownership::authorize;

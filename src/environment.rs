@@ -1,0 +1,91 @@
+//! Everything that comes from outside the arguments: the process's environment, read once.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use uuid::{Builder, Uuid};
+
+use crate::domain::draft::Ids;
+use crate::domain::time::Timestamp;
+
+/// The environment of the process.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `JIT_AGENT`: the acting agent.
+    pub agent: Option<OsString>,
+    /// `JIT_CLAIM`: the token of the claim the process works under.
+    pub claim: Option<OsString>,
+    /// `JIT_DATA_DIR`: where the mirror is kept.
+    pub data_dir: Option<PathBuf>,
+    /// `JIT_REMOTE`: the remote to use.
+    pub remote: Option<OsString>,
+    /// `JIT_CLOCK`: a fixed time, for tests and replays.
+    pub clock: Option<OsString>,
+    /// `GIT_DIR`.
+    pub git_dir: Option<PathBuf>,
+    /// `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`.
+    pub author: (Option<OsString>, Option<OsString>),
+    /// The user's login name.
+    pub user: Option<OsString>,
+    /// Whether `NO_COLOR` is set to anything.
+    pub no_color: bool,
+    /// Whether the terminal is `dumb`.
+    pub dumb_terminal: bool,
+}
+
+impl Environment {
+    /// Reads the environment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn read() -> Self {
+        let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            agent: var("JIT_AGENT"),
+            claim: var("JIT_CLAIM"),
+            data_dir: var("JIT_DATA_DIR").map(PathBuf::from),
+            remote: var("JIT_REMOTE"),
+            clock: var("JIT_CLOCK"),
+            git_dir: var("GIT_DIR").map(PathBuf::from),
+            author: (var("GIT_AUTHOR_NAME"), var("GIT_AUTHOR_EMAIL")),
+            user: var("USER").or_else(|| var("LOGNAME")),
+            no_color: var("NO_COLOR").is_some(),
+            dumb_terminal: var("TERM").is_some_and(|term| term == "dumb"),
+        }
+    }
+
+    /// The name of this machine.
+    pub fn host(&self) -> Option<String> {
+        rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
+    }
+}
+
+/// The system's clock.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub fn system_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Ids from the system's random source.
+#[derive(Debug, Default)]
+pub struct RandomIds {
+    given: u16,
+}
+
+impl Ids for RandomIds {
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes random ids")]
+    fn random(&mut self) -> Uuid {
+        Uuid::new_v4()
+    }
+
+    /// The twelve bits after the time count up, so that the ids of one process keep their order.
+    fn ordered(&mut self, now: Timestamp) -> Uuid {
+        let random = self.random().into_bytes();
+        let mut tail = [0; 10];
+        tail.copy_from_slice(&random[6..]);
+        tail[..2].copy_from_slice(&self.given.to_be_bytes());
+        tail[2] = random[0];
+        self.given = (self.given + 1) & 0x0fff;
+        Builder::from_unix_timestamp_millis(u64::try_from(now.millis()).unwrap_or(0), &tail).into_uuid()
+    }
+}

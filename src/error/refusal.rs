@@ -1,0 +1,239 @@
+//! The words for each refusal of the rules.
+
+use serde_json::{Value, json};
+
+use crate::domain::issue::Claim;
+use crate::domain::refusal::{Named, NamedGate, Refusal, Unseen};
+
+use super::{Class, Error};
+
+/// Names that are listed in a message before it says how many more there are.
+const LISTED: usize = 3;
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unreadable(unreadable) => crate::store::StoreError::Unreadable(unreadable).into(),
+            refusal => not_found(&refusal)
+                .or_else(|| against_rules(&refusal))
+                .or_else(|| lost(&refusal))
+                .unwrap_or_else(|| invalid(&refusal)),
+        }
+    }
+}
+
+fn not_found(refusal: &Refusal) -> Option<Error> {
+    let error = |code, message: String| Error::new(Class::NotFound, code, message);
+    Some(match refusal {
+        Refusal::IssueNotFound(prefix) => error("issue_not_found", format!("no issue has the id {prefix}"))
+            .hint("jit list")
+            .details(json!({ "id": prefix })),
+        Refusal::IssueDeleted { id, by, at } => {
+            error("issue_deleted", format!("the issue {} was deleted by {by} at {at}", id.short()))
+                .hint("jit list")
+                .details(json!({ "id": id, "by": by, "at": at }))
+        }
+        Refusal::GateNotFound { keys } => {
+            let names: Vec<String> = keys.iter().map(|(key, _)| format!("`{key}`")).collect();
+            let near: Vec<String> = keys.iter().flat_map(|(_, near)| near).map(|key| format!("`{key}`")).collect();
+            let message = match near.is_empty() {
+                true => format!("no gate is called {}", names.join(", ")),
+                false => format!("no gate is called {}; did you mean {}?", names.join(", "), near.join(", ")),
+            };
+            let details: Vec<Value> = keys.iter().map(|(key, near)| json!({ "gate": key, "nearest": near })).collect();
+            error("gate_not_found", message)
+                .hint(format!("jit gate list, or jit gate define {} --title \"…\"", keys[0].0))
+                .details(json!({ "gates": details }))
+        }
+        _ => return None,
+    })
+}
+
+fn against_rules(refusal: &Refusal) -> Option<Error> {
+    let error = |code, message: String| Error::new(Class::Refused, code, message);
+    Some(match refusal {
+        Refusal::Transition { id, from, to } => {
+            let next: Vec<&str> = from.successors().iter().map(|state| state.as_str()).collect();
+            error("transition_not_allowed", format!("the issue {} is {from}; it cannot become {to}", id.short()))
+                .hint(format!("from {from} it can become {}; see jit help states", next.join(", ")))
+                .details(json!({ "id": id, "from": from, "to": to, "allowed": next }))
+        }
+        Refusal::NotClaimable { id, state } => {
+            error("not_claimable", format!("the issue {} is {state}; only open and ready issues are claimed", id.short()))
+                .hint(format!("jit issue update {} --state ready", id.short()))
+                .details(json!({ "id": id, "state": state }))
+        }
+        Refusal::Blocked { id, to, by } => {
+            error("blocked", format!("the issue {} cannot become {to}: it waits for {}", id.short(), list(by)))
+                .hint(format!("jit graph show {}", id.short()))
+                .details(json!({ "id": id, "to": to, "blocked_by": named(by) }))
+        }
+        Refusal::GatesPending { id, gates } => gates_pending(&id.short(), gates)
+            .details(json!({ "id": id, "gates": gates.iter().map(|gate| json!({ "gate": gate.key, "status": gate.status })).collect::<Vec<_>>() })),
+        Refusal::Cycle { path } => {
+            let way: Vec<String> = path.iter().map(|issue| issue.id.short()).collect();
+            error("cycle", format!("that would be a cycle: {}", way.join(" → ")))
+                .hint(format!("jit graph show {}", way[0]))
+                .details(json!({ "path": named(path) }))
+        }
+        Refusal::Finished { id, state, what } => {
+            error("finished", format!("the issue {} is {state}; it takes no new {what}", id.short()))
+                .hint(format!("jit issue update {} --state open", id.short()))
+                .details(json!({ "id": id, "state": state }))
+        }
+        Refusal::HasDependents { id, by } => {
+            error("has_dependents", format!("others depend on the issue {}: {}", id.short(), list(by)))
+                .hint(format!("jit graph downstream {}", id.short()))
+                .details(json!({ "id": id, "dependents": named(by) }))
+        }
+        Refusal::GateInUse { key, by } => error("gate_in_use", format!("issues carry the gate {key}: {}", list(by)))
+            .hint(format!("jit gate rm {} {key}", by[0].id.short()))
+            .details(json!({ "gate": key, "issues": named(by) })),
+        Refusal::NotClaimed(id) => error("not_claimed", format!("nobody holds the issue {}", id.short()))
+            .hint(format!("jit issue claim {}", id.short()))
+            .details(json!({ "id": id })),
+        Refusal::NoQuestion(id) => {
+            error("no_question", format!("the issue {} has no open question", id.short()))
+                .hint("jit query questions")
+                .details(json!({ "id": id }))
+        }
+        Refusal::UnseenChanges { id, changes } => unseen(&id.short(), changes)
+            .details(json!({ "id": id, "changes": changes.iter().map(|change| json!({ "field": change.field, "known": change.known, "now": change.now })).collect::<Vec<_>>() })),
+        Refusal::EditNotAllowed { file, field, instead } => {
+            error("edit_not_allowed", format!("`{field}` in {file} cannot be changed by editing the mirror"))
+                .hint(instead.clone())
+                .details(json!({ "file": file, "field": field }))
+        }
+        _ => return None,
+    })
+}
+
+fn gates_pending(id: &str, gates: &[NamedGate]) -> Error {
+    let names: Vec<String> = gates.iter().take(LISTED).map(|gate| format!("{} ({})", gate.key, gate.status)).collect();
+    let more = more(gates.len());
+    let ways: Vec<String> = gates.iter().take(LISTED).map(|gate| format!("jit gate pass {id} {}", gate.key)).collect();
+    let message = format!("gates of the issue {id} are not passed: {}{more}", names.join(", "));
+    Error::new(Class::Refused, "gates_pending", message).hint(ways.join("; "))
+}
+
+fn unseen(id: &str, changes: &[Unseen]) -> Error {
+    let fields: Vec<&str> = changes.iter().map(|change| change.field.as_str()).collect();
+    let message = format!("somebody changed the {} of the issue {id} since your last event on it", fields.join(", "));
+    Error::new(Class::Refused, "unseen_changes", message)
+}
+
+fn lost(refusal: &Refusal) -> Option<Error> {
+    let error = |code, message: String| Error::new(Class::Lost, code, message);
+    Some(match refusal {
+        Refusal::ClaimedByOther { id, claim, actor } => {
+            let until = claim.expires_at.map_or_else(String::new, |end| format!(", lease until {end}"));
+            let mut refused = error("claimed_by_other", format!("{} holds the issue {}{until}", claim.by, id.short()))
+                .hint("jit issue claim-next, or wait for its release")
+                .details(json!({ "id": id, "actor": actor, "claim": holder(claim) }));
+            refused.retryable = claim.expires_at.is_some();
+            refused
+        }
+        Refusal::AlreadyHeld { id, claim } => {
+            let place = claim.worktree.as_deref().map_or_else(String::new, |tree| format!(" in {tree}"));
+            let message =
+                format!("{} holds the issue {} already, claimed at {}{place}", claim.by, id.short(), claim.at);
+            error("already_held", message)
+                .hint("to go on with that claim, set JIT_CLAIM to its token; otherwise jit issue claim-next")
+                .details(json!({ "id": id, "claim": holder(claim) }))
+        }
+        Refusal::AssignedToOther { id, assignee } => {
+            error("assigned_to_other", format!("the issue {} is meant for {assignee}", id.short()))
+                .hint(format!("jit issue unassign {}", id.short()))
+                .details(json!({ "id": id, "assignee": assignee }))
+        }
+        Refusal::Superseded { id, by, generation } => {
+            let message =
+                format!("your claim on the issue {} has ended; the newest is number {generation}, by {by}", id.short());
+            error("claim_superseded", message)
+                .hint(format!("jit issue show {}", id.short()))
+                .details(json!({ "id": id, "by": by, "generation": generation }))
+        }
+        Refusal::EditConflict { id, field, edited, now } => {
+            let message =
+                format!("`{field}` of the issue {} was edited in the mirror and changed in the tracker", id.short());
+            error("edit_conflict", message)
+                .hint(format!(
+                    "make the file say what you want beside jit issue show {} --json, then jit mirror import",
+                    id.short()
+                ))
+                .details(json!({ "id": id, "field": field, "edited": edited, "now": now }))
+        }
+        _ => return None,
+    })
+}
+
+fn invalid(refusal: &Refusal) -> Error {
+    let usage = |code, message: String| Error::new(Class::Usage, code, message);
+    match refusal {
+        Refusal::AmbiguousPrefix { prefix, candidates } => {
+            usage("ambiguous_id", format!("{prefix} is the beginning of several issues: {}", list(candidates)))
+                .hint("write more of the id")
+                .details(json!({ "prefix": prefix, "candidates": named(candidates) }))
+        }
+        Refusal::TooLarge { what, limit } => {
+            usage("too_large", format!("{what}: the limit is {limit}")).details(json!({ "limit": limit }))
+        }
+        Refusal::Invalid { what, why } => usage("invalid_value", format!("{what}: {why}")),
+        Refusal::OpIdReused { op_id, command } => {
+            usage("op_id_reused", format!("the operation id `{op_id}` belongs to an earlier `jit {command}`"))
+                .hint("use a new --op-id for every operation")
+                .details(json!({ "op_id": op_id, "command": command }))
+        }
+        Refusal::GateExists(key) => {
+            Error::new(Class::Exists, "gate_exists", format!("the gate {key} is defined already"))
+                .hint(format!("jit gate show {key}"))
+                .details(json!({ "gate": key }))
+        }
+        Refusal::NothingReady => Error::new(Class::Nothing, "nothing_ready", "no issue can be claimed now")
+            .hint("jit query blocked, or claim-next --wait 10m")
+            .retryable(),
+        other => Error::new(Class::Unexpected, "internal", format!("a refusal without words: {other:?}")),
+    }
+}
+
+/// `3f2a91c0 Title (open), …`, at most [`LISTED`] of them.
+fn list(issues: &[Named]) -> String {
+    let names: Vec<String> = issues
+        .iter()
+        .take(LISTED)
+        .map(|issue| format!("{} {} ({})", issue.id.short(), shortened(&issue.title), issue.state))
+        .collect();
+    format!("{}{}", names.join(", "), more(issues.len()))
+}
+
+fn more(count: usize) -> String {
+    if count > LISTED { format!(" and {} more", count - LISTED) } else { String::new() }
+}
+
+/// At most 40 characters of a title.
+fn shortened(title: &str) -> String {
+    match title.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", title[..end].trim_end()),
+        None => title.to_owned(),
+    }
+}
+
+fn named(issues: &[Named]) -> Vec<Value> {
+    issues
+        .iter()
+        .map(
+            |issue| json!({ "id": issue.id, "short_id": issue.id.short(), "title": issue.title, "state": issue.state }),
+        )
+        .collect()
+}
+
+fn holder(claim: &Claim) -> Value {
+    json!({
+        "by": claim.by,
+        "generation": claim.generation,
+        "at": claim.at,
+        "expires_at": claim.expires_at,
+        "host": claim.host,
+        "worktree": claim.worktree,
+    })
+}

@@ -1,0 +1,35 @@
+//! `jit`: an issue tracker for fleets of coding agents that keeps all its state in git.
+//!
+//! Read the modules in this order and you follow a command on its way:
+//!
+//! ```text
+//! argv ─ cli ─ session ─ domain::ops ─ store::transact ─ store::git ─ mirror ─ report ─ stdout, exit code
+//! ```
+//!
+//! - [`cli`] turns arguments into a call; clap lives only there.
+//! - [`session`] opens the repository and reads the environment, once.
+//! - [`domain`] holds the rules: pure functions from a snapshot and a context to events or a refusal.
+//! - [`store`] turns events into one commit and swaps the ref; only its `git` folder names gix.
+//! - [`mirror`] writes the plain files from a commit that was loaded.
+//! - [`report`] holds the results, and the one place that prints; [`error`] the words and exit codes of failures.
+
+pub mod cli;
+pub mod domain;
+pub mod environment;
+pub mod error;
+mod file_lock;
+mod git_process;
+pub mod mirror;
+pub mod progress;
+pub mod report;
+pub mod session;
+pub mod steps;
+pub mod store;
+
+use std::process::ExitCode;
+
+/// Runs the program with the process's arguments and environment.
+pub fn run() -> ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    ExitCode::from(cli::run(&args, environment::Environment::read()))
+}

@@ -1,0 +1,5 @@
+//! The `jit` program.
+
+fn main() -> std::process::ExitCode {
+    jit::run()
+}

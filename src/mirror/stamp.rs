@@ -1,0 +1,63 @@
+//! What the mirror remembers of itself: which commit it shows.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::CommitId;
+use crate::store::codec::encode;
+
+use super::files::OnDisk;
+use super::{Mirror, MirrorResult};
+
+/// The stamp's file, and the version of its form.
+const FILE: &str = ".stamp.json";
+const VERSION: u32 = 1;
+
+/// Which commit the mirror shows, and how far that is certain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stamp {
+    version: u32,
+    /// The commit that all files show, but for `kept` ones.
+    pub commit: String,
+    /// Commits that were being written when a process ended: files may show one of these instead.
+    pub pending: Vec<String>,
+    /// Files changed by hand, with the commit they showed before.
+    pub kept: BTreeMap<String, String>,
+    /// The size of the event log, in bytes.
+    pub events_size: u64,
+}
+
+impl Stamp {
+    /// A stamp for a mirror that shows `commit`.
+    pub fn new(commit: &CommitId) -> Self {
+        Self { version: VERSION, commit: commit.0.clone(), ..Self::default() }
+    }
+
+    /// The commit that all files show.
+    pub fn commit_id(&self) -> CommitId {
+        CommitId(self.commit.clone())
+    }
+
+    /// The commit on which a hand edit of `file` is based.
+    pub fn base_of(&self, file: &str) -> CommitId {
+        CommitId(self.kept.get(file).unwrap_or(&self.commit).clone())
+    }
+}
+
+impl Mirror {
+    /// The stamp; `None` when there is none that can be used.
+    pub(super) fn stamp(&self) -> MirrorResult<Option<Stamp>> {
+        let OnDisk::File(content) = self.look(FILE)? else { return Ok(None) };
+        Ok(serde_json::from_slice::<Stamp>(&content).ok().filter(|stamp| stamp.version == VERSION))
+    }
+
+    pub(super) fn put_stamp(&self, stamp: &Stamp) -> MirrorResult<()> {
+        self.put(FILE, &encode(stamp))
+    }
+
+    /// Whether the mirror shows `tip` as far as its stamp says. Costs one small file.
+    pub fn shows(&self, tip: &CommitId) -> bool {
+        matches!(self.stamp(), Ok(Some(stamp)) if stamp.commit == tip.0 && stamp.pending.is_empty())
+    }
+}

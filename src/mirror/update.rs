@@ -1,0 +1,350 @@
+//! Bringing the mirror up to date: the files that differ, the events that came, then the stamp.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::time::Duration;
+
+use crate::domain::issue::Issue;
+use crate::domain::snapshot::Snapshot;
+use crate::file_lock::{self, LockError};
+use crate::progress::Progress;
+use crate::steps;
+use crate::store::codec::{decode, encode};
+use crate::store::git::{GitStore, GitTree};
+use crate::store::layout::{CONFIG_FILE, ISSUES};
+use crate::store::snapshot::{TreeSnapshot, read_file};
+use crate::store::{Backend, CommitId, Difference, StoreError, Tree, history, issue_of_path, transact};
+
+use super::files::OnDisk;
+use super::stamp::Stamp;
+use super::{Consumed, Mirror, MirrorError, MirrorResult};
+
+/// The event log.
+pub(super) const EVENTS: &str = "events.jsonl";
+/// All gate definitions.
+pub(super) const GATES_JSON: &str = "gates.json";
+/// The lock that keeps processes from working on the mirror together.
+const LOCK: &str = ".lock";
+/// How long to wait for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A blob's id.
+pub(super) type Id = <GitTree as Tree>::Id;
+
+/// What bringing the mirror up to date did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// Files written or removed.
+    pub written: usize,
+    /// Files found changed by hand, and kept.
+    pub kept: Vec<String>,
+}
+
+/// How to treat what stands in the mirror.
+#[derive(Default)]
+pub struct Manner<'a> {
+    /// Hand edits that were just taken into the tracker.
+    pub consumed: Option<&'a Consumed>,
+    /// Look at every file, not only at those that changed in the tracker.
+    pub whole: bool,
+    /// Drop hand edits.
+    pub discard: bool,
+}
+
+impl Mirror {
+    /// Brings the mirror to the tracker's tip. Costs the files that differ.
+    pub fn update(&self, store: &GitStore, manner: &Manner<'_>, progress: &dyn Progress) -> MirrorResult<Update> {
+        store.tip()?.ok_or(StoreError::NotInitialised)?;
+        self.ensure_folders()?;
+        let _lock = file_lock::lock(&self.dir.join(LOCK), PATIENCE).map_err(|why| match why {
+            LockError::Busy => MirrorError::Busy,
+            LockError::Io(source) => MirrorError::Io { path: self.dir.join(LOCK), source },
+        })?;
+        let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
+        let stamp = self.stamp()?;
+        let current = stamp.as_ref().is_some_and(|stamp| stamp.commit == tip.0 && stamp.pending.is_empty());
+        if current && !manner.whole && manner.consumed.is_none() {
+            return Ok(Update::default());
+        }
+        if stamp.is_none() {
+            self.ensure_excluded()?;
+        }
+        let new = transact::open(store, &tip)?;
+        let old = match &stamp {
+            // A commit that is gone tells nothing: then every file is looked at.
+            Some(stamp) if !manner.whole => transact::open(store, &stamp.commit_id()).ok(),
+            _ => None,
+        };
+        let mut run = Run::new(self, store, stamp, &tip, manner);
+        run.intend()?;
+        run.issues(old.as_ref(), &new, progress)?;
+        run.shared(old.as_ref(), &new)?;
+        steps::reached("mirror-issue");
+        run.events(old.is_some())?;
+        steps::reached("mirror-events");
+        run.finish()
+    }
+}
+
+/// One run of bringing the mirror up to date.
+struct Run<'a> {
+    mirror: &'a Mirror,
+    store: &'a GitStore,
+    manner: &'a Manner<'a>,
+    stamp: Stamp,
+    fresh: bool,
+    tip: CommitId,
+    /// Whether an earlier run ended half way.
+    interrupted: bool,
+    /// States that files may show besides the one before the change.
+    earlier: Vec<TreeSnapshot<GitTree>>,
+    report: Update,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        mirror: &'a Mirror,
+        store: &'a GitStore,
+        stamp: Option<Stamp>,
+        tip: &CommitId,
+        manner: &'a Manner<'a>,
+    ) -> Self {
+        let fresh = stamp.is_none();
+        let stamp = stamp.unwrap_or_else(|| Stamp::new(tip));
+        let interrupted = !stamp.pending.is_empty();
+        let shown = (manner.whole && !fresh).then_some(&stamp.commit);
+        let earlier = stamp.pending.iter().chain(shown);
+        let earlier = earlier.filter_map(|id| transact::open(store, &CommitId(id.clone())).ok()).collect();
+        let (tip, report) = (tip.clone(), Update::default());
+        Self { mirror, store, manner, stamp, fresh, tip, interrupted, earlier, report }
+    }
+
+    /// Writes down what is about to be done, so that a process that finds the work half done can tell
+    /// its traces from hand edits.
+    fn intend(&mut self) -> MirrorResult<()> {
+        if !self.fresh {
+            if !self.stamp.pending.contains(&self.tip.0) {
+                self.stamp.pending.push(self.tip.0.clone());
+            }
+            self.mirror.put_stamp(&self.stamp)?;
+        }
+        steps::reached("mirror-intent");
+        Ok(())
+    }
+
+    fn issues(
+        &mut self,
+        old: Option<&TreeSnapshot<GitTree>>,
+        new: &TreeSnapshot<GitTree>,
+        progress: &dyn Progress,
+    ) -> MirrorResult<()> {
+        let changes = match old {
+            Some(old) => old.tree().diff(new.tree(), ISSUES)?,
+            None => self.every_issue(new)?,
+        };
+        progress.begin("mirror", changes.len());
+        for Difference { path, old, new: new_id } in changes {
+            progress.step();
+            let Some(id) = issue_of_path(&path) else { continue };
+            let content = match &new_id {
+                // What cannot be read is left to `jit fsck`; the rest goes on.
+                Some(blob) => match new.tree().read(&path, blob).and_then(|bytes| living(&path, bytes)) {
+                    Ok(content) => content,
+                    Err(_) => continue,
+                },
+                None => None,
+            };
+            let before = self.ours_before(&path, old);
+            self.replace(&format!("issues/{id}.json"), &before, content.as_deref(), new)?;
+        }
+        progress.end();
+        Ok(())
+    }
+
+    /// Every issue of the tracker, and every file of the mirror that is no issue of it any more.
+    fn every_issue(&self, new: &TreeSnapshot<GitTree>) -> MirrorResult<Vec<Difference<Id>>> {
+        let mut changes = Vec::new();
+        let mut known = std::collections::BTreeSet::new();
+        collect(new.tree(), ISSUES, &mut |path, id| {
+            known.extend(issue_of_path(&path));
+            changes.push(Difference { path, old: None, new: Some(id) });
+        })?;
+        for name in self.mirror.issue_files()? {
+            if let Some(id) = issue_of_path(&name).filter(|id| !known.contains(id)) {
+                changes.push(Difference { path: format!("{ISSUES}/{id}.json"), old: None, new: None });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The contents that this program may have put at `path` itself.
+    fn ours_before(&self, path: &str, old: Option<Id>) -> Vec<Id> {
+        let earlier = self.earlier.iter().filter_map(|snapshot| snapshot.tree().entry(path).ok().flatten());
+        old.into_iter().chain(earlier.map(|entry| entry.id)).collect()
+    }
+
+    /// Puts `content` in place of a file, unless somebody changed that file by hand.
+    fn replace(
+        &mut self,
+        file: &str,
+        before: &[Id],
+        content: Option<&[u8]>,
+        new: &TreeSnapshot<GitTree>,
+    ) -> MirrorResult<()> {
+        let found = self.mirror.look(file)?;
+        let same = match (&found, content) {
+            (OnDisk::File(there), Some(content)) => there == content,
+            (OnDisk::Absent, None) => true,
+            _ => false,
+        };
+        if same {
+            self.stamp.kept.remove(file);
+            return Ok(());
+        }
+        if !self.is_ours(file, &found, before, new) {
+            let base = if self.fresh { self.tip.0.clone() } else { self.stamp.commit.clone() };
+            self.stamp.kept.entry(file.to_owned()).or_insert(base);
+            self.report.kept.push(file.to_owned());
+            return Ok(());
+        }
+        self.stamp.kept.remove(file);
+        self.report.written += 1;
+        match content {
+            Some(content) => self.mirror.put(file, content),
+            None => self.mirror.remove(file),
+        }
+    }
+
+    /// Whether what stands there may be overwritten.
+    fn is_ours(&self, file: &str, found: &OnDisk, before: &[Id], new: &TreeSnapshot<GitTree>) -> bool {
+        let content = match found {
+            OnDisk::Absent => return true,
+            OnDisk::Other => return false,
+            OnDisk::File(content) => content,
+        };
+        if self.manner.discard || self.manner.consumed.and_then(|taken| taken.get(file)) == Some(content) {
+            return true;
+        }
+        if self.stamp.kept.contains_key(file) {
+            return false;
+        }
+        let id = new.tree().id_of(content);
+        if before.contains(&id) {
+            return true;
+        }
+        // Nothing is remembered of this file: an earlier version of the issue is in the object database,
+        // an edit is not.
+        before.is_empty() && new.tree().read(file, &id).is_ok()
+    }
+
+    /// `gates.json` and `config.json`.
+    fn shared(&mut self, old: Option<&TreeSnapshot<GitTree>>, new: &TreeSnapshot<GitTree>) -> MirrorResult<()> {
+        for file in [GATES_JSON, CONFIG_FILE] {
+            let render = |snapshot: &TreeSnapshot<GitTree>| render_shared(file, snapshot);
+            let content = render(new)?;
+            let previous = old.map(render).transpose()?.flatten();
+            if old.is_some() && previous == content && self.manner.consumed.is_none() {
+                continue;
+            }
+            let earlier = self.earlier.iter().filter_map(|snapshot| render(snapshot).ok().flatten());
+            let before: Vec<Id> = earlier.chain(previous).map(|content| new.tree().id_of(&content)).collect();
+            self.replace(file, &before, content.as_deref(), new)?;
+        }
+        Ok(())
+    }
+
+    /// Appends what came to the event log, or writes it anew.
+    fn events(&mut self, incremental: bool) -> MirrorResult<()> {
+        let path = self.mirror.dir.join(EVENTS);
+        let io = |source| MirrorError::Io { path: path.clone(), source };
+        let size = fs::symlink_metadata(&path).ok().filter(|meta| meta.is_file()).map(|meta| meta.len());
+        let known = self.stamp.events_size;
+        // A process that ended while it appended leaves more than the stamp knows of.
+        let torn = self.interrupted && size.is_some_and(|size| size > known);
+        let touched = !self.fresh && size.is_some_and(|size| size != known) && !torn;
+        if touched && !self.manner.discard {
+            let base = self.stamp.commit.clone();
+            self.stamp.kept.entry(EVENTS.to_owned()).or_insert(base);
+            self.report.kept.push(EVENTS.to_owned());
+            return Ok(());
+        }
+        self.stamp.kept.remove(EVENTS);
+        let since = (incremental && size.is_some_and(|size| size >= known)).then(|| self.stamp.commit_id());
+        let commits = history::events_between(self.store, since.as_ref(), &self.tip)?;
+        let follows =
+            |since: &CommitId| *since == self.tip || commits.iter().any(|commit| commit.info.parents.contains(since));
+        match since {
+            Some(since) if follows(&since) => {
+                let mut file = OpenOptions::new().write(true).open(&path).map_err(io)?;
+                file.set_len(known).map_err(io)?;
+                std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(known)).map_err(io)?;
+                let lines = lines(&commits);
+                file.write_all(&lines).map_err(io)?;
+                self.stamp.events_size = known + lines.len() as u64;
+            }
+            _ => {
+                let commits = history::events_between(self.store, None, &self.tip)?;
+                let lines = lines(&commits);
+                self.mirror.put(EVENTS, &lines)?;
+                self.stamp.events_size = lines.len() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> MirrorResult<Update> {
+        self.stamp.commit.clone_from(&self.tip.0);
+        self.stamp.pending.clear();
+        self.mirror.put_stamp(&self.stamp)?;
+        steps::reached("mirror-stamped");
+        Ok(self.report)
+    }
+}
+
+/// The bytes of an issue's document, or nothing for a tombstone. Damaged documents are refused.
+fn living(path: &str, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, crate::domain::snapshot::Unreadable> {
+    let issue: Issue = decode(path, &bytes)?;
+    Ok(issue.deleted.is_none().then_some(bytes))
+}
+
+/// Hands out every file below `folder`.
+pub(super) fn collect(
+    tree: &GitTree,
+    folder: &str,
+    visit: &mut dyn FnMut(String, Id),
+) -> Result<(), crate::domain::snapshot::Unreadable> {
+    for entry in tree.list(folder)? {
+        let path = format!("{folder}/{}", entry.name);
+        match entry.kind {
+            crate::store::EntryKind::Folder => collect(tree, &path, visit)?,
+            crate::store::EntryKind::File => visit(path, entry.id),
+            crate::store::EntryKind::Other => {}
+        }
+    }
+    Ok(())
+}
+
+/// The content of `gates.json` or `config.json` in the mirror.
+pub(super) fn render_shared(file: &str, snapshot: &TreeSnapshot<GitTree>) -> MirrorResult<Option<Vec<u8>>> {
+    if file == CONFIG_FILE {
+        return Ok(read_file(snapshot.tree(), CONFIG_FILE)?);
+    }
+    let mut gates = BTreeMap::new();
+    for key in snapshot.gate_keys()? {
+        // A definition that cannot be read is left out, as `jit gate list` does.
+        if let Ok(Some(gate)) = snapshot.gate(&key) {
+            gates.insert(key, gate);
+        }
+    }
+    Ok(Some(encode(&gates)))
+}
+
+fn lines(commits: &[history::Recorded]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for event in commits.iter().flat_map(|commit| &commit.events) {
+        serde_json::to_writer(&mut lines, event).expect("events have only text keys");
+        lines.push(b'\n');
+    }
+    lines
+}

@@ -1,0 +1,20 @@
+//! How long work tells that it goes on.
+
+/// Told by long work how far it is.
+pub trait Progress {
+    /// Work on `total` things begins.
+    fn begin(&self, what: &str, total: usize);
+    /// One more is done.
+    fn step(&self);
+    /// All are done.
+    fn end(&self);
+}
+
+/// Tells nobody.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _what: &str, _total: usize) {}
+    fn step(&self) {}
+    fn end(&self) {}
+}

@@ -1,0 +1,183 @@
+//! Issues, a line each.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::id::IssueId;
+use crate::domain::issue::Issue;
+use crate::domain::name::{Actor, Label, Title};
+use crate::domain::state::{Priority, State};
+use crate::domain::time::Timestamp;
+
+use super::Render;
+use super::issue::{IssueDoc, IssueRef};
+use super::text::{Text, clean, table};
+
+/// The part of an issue that lists show.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct IssueRow {
+    /// The id.
+    pub id: IssueId,
+    /// Its first eight characters.
+    pub short_id: String,
+    /// The title.
+    pub title: Title,
+    /// The stored state.
+    pub state: State,
+    /// The priority.
+    pub priority: Priority,
+    /// The labels.
+    pub labels: Vec<Label>,
+    /// Who it is meant for.
+    pub assignee: Option<Actor>,
+    /// Whether a dependency holds it up.
+    pub blocked: bool,
+    /// Which ones.
+    pub blocked_by: Vec<IssueRef>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl IssueRow {
+    /// The row of an issue that `blockers` hold up.
+    pub fn new(issue: &Issue, blockers: Vec<IssueRef>) -> Self {
+        Self {
+            id: issue.id,
+            short_id: issue.id.short(),
+            title: issue.title.clone(),
+            state: issue.state,
+            priority: issue.priority,
+            labels: issue.labels.iter().cloned().collect(),
+            assignee: issue.assignee.clone(),
+            blocked: !blockers.is_empty(),
+            blocked_by: blockers,
+            created_at: issue.created_at,
+            updated_at: issue.updated_at,
+        }
+    }
+}
+
+/// A list of issues.
+pub struct IssueList {
+    /// The rows, cut to the number asked for.
+    pub rows: Vec<IssueRow>,
+    /// The issues in full, when that was asked for.
+    pub full: Option<Vec<IssueDoc>>,
+    /// How many there are in all.
+    pub total: usize,
+    /// Whether people see what holds each up.
+    pub show_blockers: bool,
+}
+
+/// The JSON form of a list.
+#[derive(Serialize, JsonSchema)]
+pub struct ListDoc<T> {
+    /// The issues.
+    pub issues: Vec<T>,
+    /// How many are given.
+    pub count: usize,
+    /// How many there are in all.
+    pub total: usize,
+    /// Whether some were left out.
+    pub truncated: bool,
+}
+
+impl Serialize for IssueList {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let count = self.rows.len();
+        let (total, truncated) = (self.total, count < self.total);
+        match &self.full {
+            Some(full) => ListDoc { issues: full.clone(), count, total, truncated }.serialize(serializer),
+            None => ListDoc { issues: self.rows.clone(), count, total, truncated }.serialize(serializer),
+        }
+    }
+}
+
+impl Render for IssueList {
+    fn human(&self, text: &mut Text) {
+        let rows = self.rows.iter().map(|row| {
+            let state = if row.blocked { format!("{} (blocked)", row.state) } else { row.state.to_string() };
+            let mut title = clean(row.title.as_str());
+            for label in &row.labels {
+                title.push_str(&format!(" [{label}]"));
+            }
+            if self.show_blockers {
+                let ids: Vec<&str> = row.blocked_by.iter().map(|blocker| blocker.short_id.as_str()).collect();
+                title.push_str(&format!("  waits for {}", ids.join(", ")));
+            }
+            let assignee = row.assignee.as_ref().map_or_else(String::new, ToString::to_string);
+            vec![row.short_id.clone(), state, row.priority.to_string(), title, assignee]
+        });
+        text.put(&table(rows.collect()));
+    }
+
+    fn confirmation(&self) -> Option<String> {
+        let count = self.rows.len();
+        (count < self.total).then(|| format!("{count} of {} shown; -n 0 shows all", self.total))
+    }
+}
+
+/// Issues that wait for a person's answer.
+#[derive(Serialize, JsonSchema)]
+pub struct Questions {
+    /// The questions, the oldest first.
+    pub questions: Vec<QuestionRow>,
+    /// How many.
+    pub count: usize,
+}
+
+/// A question.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct QuestionRow {
+    /// The issue.
+    pub id: IssueId,
+    /// Its first eight characters.
+    pub short_id: String,
+    /// The issue's title.
+    pub title: Title,
+    /// Who asks.
+    pub by: Actor,
+    /// Since when.
+    pub at: Timestamp,
+    /// What is asked.
+    pub text: String,
+}
+
+impl Questions {
+    /// The questions among `issues`.
+    pub fn of<'i>(issues: impl IntoIterator<Item = &'i Issue>) -> Self {
+        let rows = issues.into_iter().filter_map(|issue| {
+            let question = issue.question.clone()?;
+            Some(QuestionRow {
+                id: issue.id,
+                short_id: issue.id.short(),
+                title: issue.title.clone(),
+                by: question.by,
+                at: question.at,
+                text: question.text,
+            })
+        });
+        let mut questions: Vec<QuestionRow> = rows.collect();
+        questions.sort_by_key(|question| (question.at, question.id));
+        Self { count: questions.len(), questions }
+    }
+}
+
+impl Render for Questions {
+    fn human(&self, text: &mut Text) {
+        for question in &self.questions {
+            let id = text.id(&question.short_id);
+            let asked = text.ago(question.at);
+            let head = format!("{id}  {}  {} asked {asked}:", clean(question.title.as_str()), question.by);
+            text.line(&head).block("    ", &question.text);
+        }
+    }
+}
+
+/// Reads a named field of a document: a top one, or with dots one further in.
+pub fn field<'v>(document: &'v Value, name: &str) -> Option<&'v Value> {
+    name.split('.').try_fold(document, |value, part| value.get(part))
+}

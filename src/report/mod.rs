@@ -1,0 +1,142 @@
+//! Results: one closed type, one writer. The same value gives the text for people and the JSON.
+
+pub mod admin;
+pub mod event;
+pub mod gate;
+pub mod graph;
+pub mod history;
+pub mod issue;
+pub mod list;
+mod printer;
+pub mod progress;
+pub mod status;
+pub mod text;
+
+use serde::Serialize;
+use serde_json::Value;
+
+pub use printer::{Colour, Printer};
+use text::Text;
+
+/// What a command gives back.
+pub enum Report {
+    /// Issues that were changed.
+    Changed(issue::Changed),
+    /// Issues in full.
+    Issues(issue::Shown),
+    /// Some fields of an issue.
+    Fields(issue::Fields),
+    /// Issues, a line each.
+    List(list::IssueList),
+    /// Open questions.
+    Questions(list::Questions),
+    /// The state of work.
+    Status(status::Status),
+    /// Events.
+    Events(event::Events),
+    /// Events as they come.
+    Follow(event::Follow),
+    /// The history of an issue.
+    History(history::History),
+    /// What differs between two versions of an issue.
+    Diff(history::Diff),
+    /// A dependency tree.
+    Graph(graph::Graph),
+    /// Issues by their place in the graph.
+    Nodes(graph::Nodes),
+    /// A graph in an exchange format.
+    Export(graph::Export),
+    /// Gate definitions.
+    Gates(gate::Gates),
+    /// One gate definition.
+    Gate(gate::GateDoc),
+    /// The gates of an issue.
+    GateStatus(gate::GateStatus),
+    /// What `init` did.
+    Initialised(admin::Initialised),
+    /// Settings.
+    Settings(admin::Settings),
+    /// One setting.
+    Setting(admin::Setting),
+    /// How the mirror stands.
+    Mirror(admin::MirrorStatus),
+    /// What was done to the mirror.
+    MirrorChanged(admin::MirrorChanged),
+    /// The health of the tracker.
+    Fsck(admin::Fsck),
+    /// A page of help.
+    Page(admin::Page),
+    /// The description of all commands.
+    Schema(Value),
+}
+
+/// How a result is shown.
+pub trait Render: Serialize {
+    /// The text on stdout.
+    fn human(&self, text: &mut Text);
+    /// What is said on stderr besides.
+    fn confirmation(&self) -> Option<String> {
+        None
+    }
+    /// The exit code of a command that ran to its end: not zero when its result is bad news.
+    fn exit_code(&self) -> u8 {
+        0
+    }
+    /// The JSON document.
+    fn json(&self) -> Value {
+        serde_json::to_value(self).expect("reports have only text keys")
+    }
+}
+
+impl Report {
+    /// The report as something that can be shown; streams and raw documents have ways of their own.
+    fn as_render(&self) -> Option<&dyn RenderObject> {
+        Some(match self {
+            Report::Changed(report) => report,
+            Report::Issues(report) => report,
+            Report::Fields(report) => report,
+            Report::List(report) => report,
+            Report::Questions(report) => report,
+            Report::Status(report) => report,
+            Report::History(report) => report,
+            Report::Diff(report) => report,
+            Report::Graph(report) => report,
+            Report::Nodes(report) => report,
+            Report::Export(report) => report,
+            Report::Gates(report) => report,
+            Report::Gate(report) => report,
+            Report::GateStatus(report) => report,
+            Report::Initialised(report) => report,
+            Report::Settings(report) => report,
+            Report::Setting(report) => report,
+            Report::Mirror(report) => report,
+            Report::MirrorChanged(report) => report,
+            Report::Fsck(report) => report,
+            Report::Page(report) => report,
+            Report::Events(_) | Report::Follow(_) | Report::Schema(_) => return None,
+        })
+    }
+}
+
+/// [`Render`] without the type, so that reports can be handled alike.
+trait RenderObject {
+    fn human(&self, text: &mut Text);
+    fn confirmation(&self) -> Option<String>;
+    fn exit_code(&self) -> u8;
+    fn json(&self) -> Value;
+}
+
+impl<T: Render> RenderObject for T {
+    fn human(&self, text: &mut Text) {
+        Render::human(self, text);
+    }
+    fn confirmation(&self) -> Option<String> {
+        Render::confirmation(self)
+    }
+    fn exit_code(&self) -> u8 {
+        Render::exit_code(self)
+    }
+    fn json(&self) -> Value {
+        Render::json(self)
+    }
+}

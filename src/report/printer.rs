@@ -1,0 +1,164 @@
+//! The one place that prints.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use serde_json::Value;
+
+use crate::domain::time::Timestamp;
+use crate::error::{Class, Error};
+
+use super::Report;
+use super::text::{Text, clean};
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Writes results to stdout and everything else to stderr.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer {
+    /// Print JSON.
+    pub json: bool,
+    /// Leave out confirmations and hints.
+    pub quiet: bool,
+    /// Use colours.
+    pub colour: bool,
+}
+
+impl Printer {
+    /// Decides on colours.
+    pub fn new(json: bool, quiet: bool, colour: Colour, plain_environment: bool) -> Self {
+        let colour = match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => !plain_environment && io::stdout().is_terminal(),
+        };
+        Self { json, quiet, colour }
+    }
+
+    /// Prints a result and gives the exit code.
+    pub fn report(&self, report: Report, now: Timestamp) -> u8 {
+        match self.try_report(report, now) {
+            Ok(code) => code,
+            // The reader has gone: there is nobody to tell, and what was to be done is done.
+            Err(Failed::Write(why)) if why.kind() == ErrorKind::BrokenPipe => 0,
+            Err(Failed::Write(why)) => {
+                self.error(&Error::new(Class::Unexpected, "io", format!("writing the result: {why}")))
+            }
+            Err(Failed::Command(error)) => self.error(&error),
+        }
+    }
+
+    fn try_report(&self, report: Report, now: Timestamp) -> Result<u8, Failed> {
+        match report {
+            Report::Events(events) => {
+                self.events(&events.events, now)?;
+                if let Some(said) = events.truncation().filter(|_| !self.json) {
+                    self.say(&said);
+                }
+                Ok(0)
+            }
+            Report::Follow(follow) => {
+                for batch in follow.batches {
+                    self.events(&batch.map_err(Failed::Command)?, now)?;
+                }
+                Ok(0)
+            }
+            Report::Schema(schema) => self.document(&schema).map(|()| 0),
+            report => {
+                let Some(report) = report.as_render() else { return Ok(0) };
+                if self.json {
+                    self.document(&report.json())?;
+                } else {
+                    let mut text = Text::new(self.colour, now);
+                    report.human(&mut text);
+                    write_out(text.finish().as_bytes())?;
+                }
+                if let Some(said) = report.confirmation() {
+                    self.say(&said);
+                }
+                Ok(report.exit_code())
+            }
+        }
+    }
+
+    fn events(&self, events: &[super::event::EventDoc], now: Timestamp) -> Result<(), Failed> {
+        let mut out = Vec::new();
+        for event in events {
+            if self.json {
+                serde_json::to_writer(&mut out, event).expect("events have only text keys");
+                out.push(b'\n');
+            } else {
+                let mut text = Text::new(self.colour, now);
+                event.human(&mut text);
+                out.extend(text.finish().into_bytes());
+            }
+        }
+        write_out(&out)
+    }
+
+    fn document(&self, document: &Value) -> Result<(), Failed> {
+        let mut out = serde_json::to_vec_pretty(document).expect("documents have only text keys");
+        out.push(b'\n');
+        write_out(&out)
+    }
+
+    /// Prints text that is a result by itself: help and version.
+    pub fn page(&self, text: &str) -> u8 {
+        // A reader that has gone is no failure.
+        let _ = write_out(text.as_bytes());
+        0
+    }
+
+    /// Prints a confirmation on stderr.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            note(&clean_lines(text));
+        }
+    }
+
+    /// Prints a warning on stderr, also when quiet.
+    pub fn warn(&self, text: &str) {
+        note(&format!("warning: {}", clean_lines(text)));
+    }
+
+    /// Prints an error and gives its exit code. With JSON, stdout carries it as the one document.
+    pub fn error(&self, error: &Error) -> u8 {
+        if self.json {
+            // When stdout is gone too, the exit code still tells.
+            let _ = self.document(&error.to_json());
+        }
+        note(&format!("error: {}", clean_lines(&error.message)));
+        if let Some(hint) = error.hint.as_ref().filter(|_| !self.quiet) {
+            note(&format!("hint: {}", clean_lines(hint)));
+        }
+        error.class.exit_code()
+    }
+}
+
+enum Failed {
+    Write(io::Error),
+    Command(Error),
+}
+
+fn write_out(bytes: &[u8]) -> Result<(), Failed> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failed::Write)
+}
+
+/// Writes a line to stderr; when that fails there is nowhere left to say so.
+fn note(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,125 @@
+//! The state of work at a glance.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::graph::Graph;
+use crate::domain::id::IssueId;
+use crate::domain::issue::Issue;
+use crate::domain::name::Title;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+
+use super::Render;
+use super::list::{QuestionRow, Questions};
+use super::text::{Text, clean};
+
+/// Completions that are listed.
+const RECENT: usize = 5;
+
+/// The state of work.
+#[derive(Serialize, JsonSchema)]
+pub struct Status {
+    /// Issues by stored state, and how many are blocked.
+    pub counts: Counts,
+    /// The newest completions, newest first.
+    pub recent_completions: Vec<Completion>,
+    /// Questions that wait for a person, oldest first.
+    pub questions: Vec<QuestionRow>,
+    /// The commit of the tracker.
+    pub commit: String,
+}
+
+/// Issues by stored state, and how many are blocked.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct Counts {
+    /// Open.
+    pub open: usize,
+    /// Ready.
+    pub ready: usize,
+    /// In progress.
+    pub in_progress: usize,
+    /// Not finished, and held up by a dependency; these are counted under their stored state too.
+    pub blocked: usize,
+    /// Done.
+    pub done: usize,
+    /// Gated.
+    pub gated: usize,
+    /// Rejected.
+    pub rejected: usize,
+    /// Archived.
+    pub archived: usize,
+}
+
+/// A finished issue.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Completion {
+    /// The issue.
+    pub id: IssueId,
+    /// Its first eight characters.
+    pub short_id: String,
+    /// Its title.
+    pub title: Title,
+    /// When it was finished.
+    pub at: Timestamp,
+}
+
+impl Status {
+    /// Counts the issues of a graph.
+    pub fn of(graph: &Graph, commit: &str) -> Self {
+        let mut counts = Counts::default();
+        let mut completed: Vec<(Timestamp, &Issue)> = Vec::new();
+        for issue in graph.issues() {
+            *match issue.state {
+                State::Open => &mut counts.open,
+                State::Ready => &mut counts.ready,
+                State::InProgress => &mut counts.in_progress,
+                State::Gated => &mut counts.gated,
+                State::Done => &mut counts.done,
+                State::Rejected => &mut counts.rejected,
+                State::Archived => &mut counts.archived,
+            } += 1;
+            counts.blocked += usize::from(graph.is_blocked(issue));
+            completed.extend(issue.completed_at.map(|at| (at, issue)));
+        }
+        completed.sort_by_key(|(at, issue)| (std::cmp::Reverse(*at), issue.id));
+        let recent = completed.into_iter().take(RECENT).map(|(at, issue)| Completion {
+            id: issue.id,
+            short_id: issue.id.short(),
+            title: issue.title.clone(),
+            at,
+        });
+        Self {
+            counts,
+            recent_completions: recent.collect(),
+            questions: Questions::of(graph.issues()).questions,
+            commit: commit.to_owned(),
+        }
+    }
+}
+
+impl Render for Status {
+    fn human(&self, text: &mut Text) {
+        let counts = &self.counts;
+        let mut line = format!(
+            "Open: {}  Ready: {}  In Progress: {}  Blocked: {}  Done: {}",
+            counts.open, counts.ready, counts.in_progress, counts.blocked, counts.done
+        );
+        let rest = [("Gated", counts.gated), ("Rejected", counts.rejected), ("Archived", counts.archived)];
+        for (name, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
+            line.push_str(&format!("  {name}: {count}"));
+        }
+        text.line(&line).line("").line("Recent completions:");
+        for done in &self.recent_completions {
+            let line = format!("  - {} ({})", clean(done.title.as_str()), text.ago(done.at));
+            text.line(&line);
+        }
+        if !self.questions.is_empty() {
+            text.line("").line("Questions:");
+            for question in &self.questions {
+                let id = text.id(&question.short_id);
+                text.line(&format!("  - {id} {} ({})", clean(&question.text), question.by));
+            }
+        }
+    }
+}

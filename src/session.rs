@@ -1,0 +1,279 @@
+//! The composition root: repository, environment, actor, clock, ids, store and mirror, put together once.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::str::FromStr;
+
+use crate::domain::draft::{Context, Draft, resolve};
+use crate::domain::id::{EventId, IdPrefix, IssueId};
+use crate::domain::issue::Issue;
+use crate::domain::name::{Actor, OpId};
+use crate::domain::refusal::Decision;
+use crate::domain::snapshot::Snapshot;
+use crate::domain::time::Timestamp;
+use crate::environment::{Environment, RandomIds, system_clock};
+use crate::error::{Class, Error, Result};
+use crate::mirror::{Manner, Mirror};
+use crate::progress::Progress;
+use crate::store::git::{GitStore, GitTree};
+use crate::store::snapshot::TreeSnapshot;
+use crate::store::transact::{self, Change, Failure, Request};
+use crate::store::{Backend, CommitId, StoreError};
+
+/// What the caller said for every command.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// `--as`.
+    pub actor: Option<Actor>,
+    /// `--op-id`.
+    pub op_id: Option<OpId>,
+    /// `-C`.
+    pub dir: Option<PathBuf>,
+    /// `--json`: the result is wanted as a document, with everything that belongs to it.
+    pub wants_json: bool,
+}
+
+/// A command at work: everything it reaches the world through.
+pub struct Session {
+    /// The environment.
+    pub environment: Environment,
+    /// The repository's store.
+    pub store: GitStore,
+    /// How long work tells that it goes on.
+    pub progress: Rc<dyn Progress>,
+    caller: Caller,
+    clock: Box<dyn Fn() -> Timestamp>,
+    notices: RefCell<Vec<String>>,
+    /// Whether a git repository was made for this session.
+    pub made_repository: Cell<bool>,
+}
+
+/// What is special about one change.
+#[derive(Clone, Debug, Default)]
+pub struct Manners {
+    /// The actor the command itself names; such an actor is held to its claims.
+    pub actor: Option<Actor>,
+    /// `--by`: who judges. Such an actor may judge what others hold.
+    pub by: Option<Actor>,
+    /// `--force`.
+    pub force: bool,
+}
+
+/// Why a tracker was not begun.
+#[derive(Debug)]
+pub enum BeginError {
+    /// There is one already: somebody was faster.
+    Exists,
+    /// Something else.
+    Other(Error),
+}
+
+/// The state at one commit.
+pub struct View {
+    /// The commit.
+    pub commit: CommitId,
+    /// The state.
+    pub state: TreeSnapshot<GitTree>,
+}
+
+impl Session {
+    /// Opens the repository that the caller stands in.
+    pub fn open(environment: Environment, caller: Caller, progress: Rc<dyn Progress>) -> Result<Self> {
+        let start = caller.dir.clone().unwrap_or_else(|| PathBuf::from("."));
+        if !start.is_dir() {
+            let message = format!("{} is no folder", start.display());
+            return Err(Error::new(Class::NotFound, "no_folder", message));
+        }
+        let store = GitStore::open(&start, environment.git_dir.as_deref())?;
+        let clock: Box<dyn Fn() -> Timestamp> = match environment.clock.as_deref() {
+            Some(text) => {
+                let fixed: Timestamp = parse("JIT_CLOCK", text)?;
+                Box::new(move || fixed)
+            }
+            None => Box::new(system_clock),
+        };
+        Ok(Self {
+            environment,
+            store,
+            progress,
+            caller,
+            clock,
+            notices: RefCell::default(),
+            made_repository: Cell::default(),
+        })
+    }
+
+    /// Another session on the same repository, for work that outlives this one.
+    pub fn reopen(&self) -> Result<Self> {
+        Self::open(self.environment.clone(), self.caller.clone(), self.progress.clone())
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The folder the caller stands in.
+    pub fn start(&self) -> &Path {
+        self.caller.dir.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// Whether the result is wanted as a document.
+    pub fn wants_json(&self) -> bool {
+        self.caller.wants_json
+    }
+
+    /// Something the caller should know that is not the result.
+    pub fn notice(&self, text: impl Into<String>) {
+        self.notices.borrow_mut().push(text.into());
+    }
+
+    /// Takes what has been noted so far.
+    pub fn take_notices(&self) -> Vec<String> {
+        self.notices.take()
+    }
+
+    /// The state at the tip.
+    pub fn view(&self) -> Result<View> {
+        let commit = self.store.tip()?.ok_or(StoreError::NotInitialised)?;
+        self.view_at(commit)
+    }
+
+    /// The state at a commit.
+    pub fn view_at(&self, commit: CommitId) -> Result<View> {
+        let state = transact::open(&self.store, &commit)?;
+        Ok(View { commit, state })
+    }
+
+    /// Who acts, and whether that was said by name.
+    ///
+    /// In this order: the command's own argument, `--as`, `JIT_AGENT`, `git config jit.agent`; else a
+    /// person, called as git's user is.
+    pub fn actor(&self, own: Option<&Actor>) -> Result<(Actor, bool)> {
+        if let Some(actor) = own.or(self.caller.actor.as_ref()) {
+            return Ok((actor.clone(), true));
+        }
+        if let Some(agent) = self.environment.agent.as_deref() {
+            return Ok((parse("JIT_AGENT", agent)?, true));
+        }
+        if let Some(agent) = self.store.config("jit.agent") {
+            return Ok((parse("the git configuration key jit.agent", OsStr::new(&agent))?, true));
+        }
+        let variables = [&self.environment.author.0, &self.environment.user];
+        let variable = || variables.into_iter().flatten().find_map(|name| name.clone().into_string().ok());
+        let name = self.store.config("user.name").or_else(variable);
+        let name: String = name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
+        let name = if name.trim().is_empty() { "unknown" } else { name.trim() };
+        let actor = format!("human:{name}").parse().map_err(Error::usage)?;
+        Ok((actor, false))
+    }
+
+    /// Name and address for commits, as git would choose them.
+    pub fn author(&self) -> (String, String) {
+        let given = |value: &Option<std::ffi::OsString>| value.as_deref().and_then(OsStr::to_str).map(str::to_owned);
+        let name = given(&self.environment.author.0).or_else(|| self.store.config("user.name"));
+        let email = given(&self.environment.author.1).or_else(|| self.store.config("user.email"));
+        let clean = |text: Option<String>, otherwise: &str| {
+            let text: String =
+                text.unwrap_or_default().chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect();
+            if text.trim().is_empty() { otherwise.to_owned() } else { text.trim().to_owned() }
+        };
+        (clean(name, "jit"), clean(email, "jit@localhost"))
+    }
+
+    fn context(&self, manners: &Manners) -> Result<Context> {
+        let (mut actor, mut named) = self.actor(manners.actor.as_ref())?;
+        if let Some(by) = &manners.by {
+            (actor, named) = (by.clone(), false);
+        }
+        let token = self.environment.claim.as_deref().map(|text| parse::<EventId>("JIT_CLAIM", text)).transpose()?;
+        let now = self.now();
+        Ok(Context {
+            actor,
+            named,
+            token,
+            force: manners.force,
+            host: self.environment.host(),
+            worktree: self.store.work_tree().map(|path| path.to_string_lossy().into_owned()),
+            op_id: self.caller.op_id.clone(),
+            clock: now,
+            now,
+        })
+    }
+
+    /// Decides and commits a change. `command` is recorded with it.
+    pub fn change(
+        &self,
+        command: &str,
+        manners: &Manners,
+        decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+    ) -> Result<Change> {
+        let request = self.request(command, manners)?;
+        let change = transact::transact(&self.store, &request, &mut RandomIds::default(), decide)?;
+        if let Some(lag) = change.clock_lag {
+            let minutes = lag.as_secs() / 60;
+            self.notice(format!("the newest event lies {minutes} minutes ahead of this machine's clock"));
+        }
+        crate::steps::reached("queue-left");
+        Ok(change)
+    }
+
+    /// Decides and commits the beginning of a tracker.
+    pub fn begin(
+        &self,
+        command: &str,
+        decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+    ) -> std::result::Result<Change, BeginError> {
+        let request = self.request(command, &Manners::default()).map_err(BeginError::Other)?;
+        transact::begin(&self.store, &request, &mut RandomIds::default(), decide).map_err(|why| match why {
+            Failure::Store(StoreError::Moved) => BeginError::Exists,
+            why => BeginError::Other(why.into()),
+        })
+    }
+
+    fn request<'a>(&'a self, command: &'a str, manners: &Manners) -> Result<Request<'a>> {
+        Ok(Request { command, context: self.context(manners)?, author: self.author(), clock: &*self.clock })
+    }
+
+    /// The living issue that `prefix` names.
+    pub fn resolve(&self, state: &dyn Snapshot, prefix: &IdPrefix) -> Result<Issue> {
+        Ok(resolve(state, prefix)?)
+    }
+
+    /// The mirror of this work tree; `None` in a bare repository, unless a folder was chosen.
+    pub fn mirror(&self) -> Option<Mirror> {
+        if let Some(dir) = &self.environment.data_dir {
+            return Some(Mirror::at(std::path::absolute(self.start().join(dir)).unwrap_or_else(|_| dir.clone())));
+        }
+        self.store.work_tree().map(|top| Mirror::in_work_tree(&top, self.store.common_dir()))
+    }
+
+    /// Brings the mirror up to date, where there is one. A failure is a notice: the tracker is as it is.
+    pub fn refresh_mirror(&self) {
+        let Some(mirror) = self.mirror() else { return };
+        let Ok(Some(tip)) = self.store.tip() else { return };
+        if mirror.shows(&tip) {
+            return;
+        }
+        let enabled =
+            self.view_at(tip).and_then(|view| Ok(view.state.settings().map_err(StoreError::from)?.mirror_enabled()));
+        if !enabled.unwrap_or(false) {
+            return;
+        }
+        match mirror.update(&self.store, &Manner::default(), &*self.progress) {
+            Ok(update) if update.kept.is_empty() => {}
+            Ok(update) => {
+                let files = update.kept.join(", ");
+                self.notice(format!("changed by hand and kept: {files}; jit mirror import takes it in"));
+            }
+            Err(why) => self.notice(format!("the mirror at {} is not up to date: {why}", mirror.dir().display())),
+        }
+    }
+}
+
+fn parse<T: FromStr<Err = String>>(what: &str, text: &OsStr) -> Result<T> {
+    let text = text.to_str().ok_or_else(|| Error::usage(format!("{what} is no valid UTF-8")))?;
+    text.parse().map_err(|why| Error::usage(format!("{what}: {why}")))
+}

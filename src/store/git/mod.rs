@@ -1,0 +1,233 @@
+//! Commits in a git repository. Only this folder names gix.
+
+mod locate;
+mod objects;
+mod queue;
+mod refs;
+mod tree;
+mod work_tree;
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+use gix::prelude::FindExt;
+
+use crate::domain::time::Timestamp;
+use crate::git_process::Git;
+use crate::steps;
+
+use super::message::Trailers;
+use super::{Backend, CommitId, CommitInfo, NewCommit, StoreError, StoreResult, Turn, Unpublished, Walk};
+
+pub use objects::Durability;
+pub use tree::GitTree;
+pub use work_tree::Head;
+
+use objects::Writer;
+use refs::Refs;
+
+/// The ref that holds the tracker unless `jit.ref` names another.
+pub const DEFAULT_REF: &str = "refs/jit";
+
+/// A git repository with a tracker, or with room for one.
+pub struct GitStore {
+    repo: Rc<gix::Repository>,
+    common_dir: PathBuf,
+    state_dir: PathBuf,
+    refs: Refs,
+    durability: Durability,
+}
+
+impl GitStore {
+    /// Opens the repository that `start` lies in, or the one git's environment variables name.
+    ///
+    /// `git_dir` is the value of `GIT_DIR`, if it is set.
+    pub fn open(start: &Path, git_dir: Option<&Path>) -> StoreResult<Self> {
+        let repo = locate::open(start, git_dir)?;
+        let common_dir = locate::absolute(repo.common_dir());
+        let config = repo.config_snapshot();
+        let text = |key: &str| config.string(key).map(|value| value.to_str_lossy().into_owned());
+        let reftable = match text("extensions.refStorage").as_deref() {
+            None | Some("files") => false,
+            Some("reftable") => true,
+            Some(other) => {
+                return Err(StoreError::Unsupported(format!("refs kept as `{other}` (extensions.refStorage)")));
+            }
+        };
+        let name = text("jit.ref").unwrap_or_else(|| DEFAULT_REF.to_owned());
+        let durability = Durability::parse(text("jit.fsync").as_deref())?;
+        let state_dir = common_dir.join("jit");
+        let git = Git::in_repository(&common_dir);
+        let refs = Refs::new(&common_dir, &state_dir, &name, reftable.then_some(git), durability)?;
+        Ok(Self { repo: Rc::new(repo), common_dir, state_dir, refs, durability })
+    }
+
+    /// The value of a configuration key of git.
+    pub fn config(&self, key: &str) -> Option<String> {
+        self.repo.config_snapshot().string(key).map(|value| value.to_str_lossy().into_owned())
+    }
+
+    /// The name of the ref that holds the tracker.
+    pub fn ref_name(&self) -> &str {
+        self.refs.name()
+    }
+
+    /// The folder that all work trees share.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// The top of the work tree; `None` in a bare repository.
+    pub fn work_tree(&self) -> Option<PathBuf> {
+        self.repo.workdir().map(locate::absolute)
+    }
+
+    /// git, to be run on this repository and work tree.
+    pub fn git(&self) -> Git {
+        let git_dir = locate::absolute(self.repo.git_dir());
+        Git::in_work_tree(&git_dir, self.work_tree().as_deref())
+    }
+
+    /// Short names of refs that git would confuse with the tracker's when a person types `jit`.
+    pub fn ambiguous_names(&self) -> Vec<String> {
+        let taken = |name: &str| self.repo.try_find_reference(name).ok().flatten().is_some();
+        ["refs/heads/jit", "refs/tags/jit", "refs/remotes/jit/HEAD"]
+            .into_iter()
+            .filter(|name| taken(name))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Commit ids the tracker's ref held before, newest first, from its reflog.
+    pub fn earlier_tips(&self) -> Vec<CommitId> {
+        self.refs.earlier_tips()
+    }
+
+    fn object_id(&self, id: &CommitId) -> StoreResult<ObjectId> {
+        ObjectId::from_hex(id.0.as_bytes()).map_err(|_| StoreError::NoRevision(id.to_string()))
+    }
+
+    fn describe(&self, id: ObjectId, data: &[u8]) -> StoreResult<CommitInfo> {
+        let object = format!("commit {id}");
+        let unreadable = |why: String| StoreError::Unreadable(super::codec::unreadable(&object, why));
+        let commit = gix::objs::CommitRef::from_bytes(data, id.kind()).map_err(|why| unreadable(why.to_string()))?;
+        let message = commit.message.to_str_lossy().into_owned();
+        let committed = || {
+            let seconds = commit.committer().ok()?.time().ok()?.seconds;
+            Some(Timestamp::from_millis(seconds.saturating_mul(1000)))
+        };
+        let time = Trailers::parse(&message)
+            .time
+            .or_else(committed)
+            .ok_or_else(|| unreadable("its time cannot be read".to_owned()))?;
+        let parents = commit.parents().map(|parent| CommitId(parent.to_string())).collect();
+        Ok(CommitInfo { id: CommitId(id.to_string()), parents, message, time })
+    }
+
+    fn tree_of(&self, commit: &CommitId) -> StoreResult<ObjectId> {
+        let id = self.object_id(commit)?;
+        let mut buffer = Vec::new();
+        let found = self.repo.objects.find_commit_iter(&id, &mut buffer);
+        let tree = found.ok().and_then(|mut commit| commit.tree_id().ok());
+        tree.ok_or_else(|| {
+            let why = "is missing or damaged; `jit fsck` looks for what can be recovered";
+            StoreError::Unreadable(super::codec::unreadable(&format!("commit {id}"), why))
+        })
+    }
+}
+
+impl Backend for GitStore {
+    type Tree = GitTree;
+
+    fn tip(&self) -> StoreResult<Option<CommitId>> {
+        self.refs.read()
+    }
+
+    fn tree(&self, commit: &CommitId) -> StoreResult<GitTree> {
+        Ok(GitTree::new(self.repo.clone(), self.tree_of(commit)?))
+    }
+
+    fn info(&self, commit: &CommitId) -> StoreResult<CommitInfo> {
+        let id = self.object_id(commit)?;
+        let mut buffer = Vec::new();
+        match self.repo.objects.find(&id, &mut buffer) {
+            Ok(data) if data.kind == gix::objs::Kind::Commit => self.describe(id, data.data),
+            _ => Err(StoreError::NoRevision(commit.to_string())),
+        }
+    }
+
+    fn walk(
+        &self,
+        from: &CommitId,
+        hidden: Option<&CommitId>,
+        visit: &mut dyn FnMut(CommitInfo) -> StoreResult<Walk>,
+    ) -> StoreResult<()> {
+        use gix::revision::walk::Sorting;
+        use gix::traverse::commit::simple::CommitTimeOrder;
+        let hidden: Vec<ObjectId> = hidden.map(|id| self.object_id(id)).transpose()?.into_iter().collect();
+        let walk = self
+            .repo
+            .rev_walk([self.object_id(from)?])
+            .sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst))
+            .with_hidden(hidden)
+            .all()
+            .map_err(|why| StoreError::Internal(anyhow::anyhow!("walking the history: {why}")))?;
+        for step in walk {
+            let id = step
+                .map_err(|why| {
+                    StoreError::Unreadable(super::codec::unreadable("the history", format!("is not whole: {why}")))
+                })?
+                .id;
+            if visit(self.info(&CommitId(id.to_string()))?)? == Walk::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, revision: &str) -> StoreResult<CommitId> {
+        let id = self
+            .repo
+            .rev_parse_single(revision)
+            .ok()
+            .and_then(|id| id.object().ok()?.peel_to_kind(gix::objs::Kind::Commit).ok())
+            .map(|commit| commit.id);
+        id.map(|id| CommitId(id.to_string())).ok_or_else(|| StoreError::NoRevision(revision.to_owned()))
+    }
+
+    fn state_dir(&self) -> Option<&Path> {
+        Some(&self.state_dir)
+    }
+
+    fn queue(&self) -> StoreResult<Box<dyn Turn>> {
+        Ok(Box::new(queue::wait(&self.state_dir)?))
+    }
+
+    fn write(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {
+        let mut writer = Writer::new(&self.repo, self.durability);
+        let base = commit.parent.map(|parent| self.tree_of(parent)).transpose()?;
+        let mut parents = Vec::new();
+        if let Some(parent) = commit.parent {
+            parents.push(self.object_id(parent)?);
+        }
+        let tree = writer.tree(base, commit.files)?;
+        let id = writer.commit(tree, parents, &commit.author, commit.time, &commit.message)?;
+        writer.write_out()?;
+        steps::reached("objects-written");
+        let subject = commit.message.lines().next().unwrap_or("").to_owned();
+        Ok(Unpublished {
+            id: CommitId(id.to_string()),
+            parent: commit.parent.cloned(),
+            subject,
+            author: commit.author,
+            time: commit.time,
+        })
+    }
+
+    fn publish(&self, commit: Unpublished) -> StoreResult<CommitId> {
+        self.refs.swap(&commit)?;
+        Ok(commit.id)
+    }
+}

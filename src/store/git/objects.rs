@@ -1,0 +1,216 @@
+//! Writing objects: first in memory, then to disk all at once.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use gix::ObjectId;
+use gix::objs::{Kind, Tree, WriteTo};
+use rustix::fs::{Timespec, Timestamps};
+
+use crate::domain::time::Timestamp;
+use crate::store::{FileChange, StoreError, StoreResult};
+
+/// How hard a change is pressed onto the disk before it counts as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Left to the system, as git does by default.
+    Off,
+    /// Objects are handed to the disk, then the ref and its folder are synced.
+    Batch,
+    /// Every object is synced by itself.
+    Full,
+}
+
+impl Durability {
+    /// Reads the configuration value `jit.fsync`.
+    pub fn parse(text: Option<&str>) -> StoreResult<Self> {
+        match text {
+            None | Some("batch") => Ok(Self::Batch),
+            Some("full") => Ok(Self::Full),
+            Some("off") => Ok(Self::Off),
+            Some(other) => Err(StoreError::Unsupported(format!(
+                "the value `{other}` of the git configuration key jit.fsync (off, batch or full)"
+            ))),
+        }
+    }
+}
+
+/// Objects of one change, not yet on disk.
+pub struct Writer<'r> {
+    repo: &'r gix::Repository,
+    durability: Durability,
+    objects: BTreeMap<ObjectId, (Kind, Vec<u8>)>,
+}
+
+impl<'r> Writer<'r> {
+    /// Begins a change.
+    pub fn new(repo: &'r gix::Repository, durability: Durability) -> Self {
+        Self { repo, durability, objects: BTreeMap::new() }
+    }
+
+    fn add(&mut self, kind: Kind, data: Vec<u8>) -> StoreResult<ObjectId> {
+        let id = hash(self.repo, kind, &data)?;
+        self.objects.insert(id, (kind, data));
+        Ok(id)
+    }
+
+    /// Puts `files` into the tree `base`, or into an empty one; content `None` takes a file away.
+    pub fn tree(&mut self, base: Option<ObjectId>, files: Vec<FileChange>) -> StoreResult<ObjectId> {
+        let internal = |why: String| StoreError::Internal(anyhow::anyhow!("editing a tree: {why}"));
+        let root = match base {
+            Some(id) => self.read_tree(id)?,
+            None => Tree::empty(),
+        };
+        let kind = self.repo.object_hash();
+        let mut editor = gix::objs::tree::Editor::new(root, &self.repo.objects, kind);
+        for FileChange { path, content } in files {
+            let parts = || path.split('/').map(gix::bstr::BStr::new);
+            match content {
+                Some(content) => {
+                    let blob = self.add(Kind::Blob, content)?;
+                    editor
+                        .upsert(parts(), gix::objs::tree::EntryKind::Blob, blob)
+                        .map_err(|why| internal(why.to_string()))?;
+                }
+                None => {
+                    editor.remove(parts()).map_err(|why| internal(why.to_string()))?;
+                }
+            }
+        }
+        let mut trees = Vec::new();
+        let root = editor
+            .write(|tree| {
+                let mut data = Vec::new();
+                tree.write_to(&mut data)?;
+                let id = gix::objs::compute_hash(kind, Kind::Tree, &data).map_err(std::io::Error::other)?;
+                trees.push((id, data));
+                Ok::<_, std::io::Error>(id)
+            })
+            .map_err(|why| internal(why.to_string()))?;
+        self.objects.extend(trees.into_iter().map(|(id, data)| (id, (Kind::Tree, data))));
+        Ok(root)
+    }
+
+    fn read_tree(&self, id: ObjectId) -> StoreResult<Tree> {
+        use gix::prelude::FindExt;
+        let mut buffer = Vec::new();
+        let tree = self.repo.objects.find_tree(&id, &mut buffer).map_err(|why| {
+            StoreError::Unreadable(crate::store::codec::unreadable(&format!("tree {id}"), why.to_string()))
+        })?;
+        Ok(tree.into())
+    }
+
+    /// Adds the commit itself.
+    pub fn commit(
+        &mut self,
+        tree: ObjectId,
+        parents: Vec<ObjectId>,
+        author: &(String, String),
+        time: Timestamp,
+        message: &str,
+    ) -> StoreResult<ObjectId> {
+        let signature = gix::actor::Signature {
+            name: author.0.as_str().into(),
+            email: author.1.as_str().into(),
+            time: gix::date::Time::new(time.seconds(), 0),
+        };
+        let commit = gix::objs::Commit {
+            tree,
+            parents: parents.into(),
+            author: signature.clone(),
+            committer: signature,
+            encoding: None,
+            message: message.into(),
+            extra_headers: Vec::new(),
+        };
+        let mut data = Vec::new();
+        commit.write_to(&mut data).map_err(|why| StoreError::Internal(anyhow::anyhow!("writing a commit: {why}")))?;
+        self.add(Kind::Commit, data)
+    }
+
+    /// Writes everything out as loose objects.
+    pub fn write_out(self) -> StoreResult<()> {
+        let dir = self.repo.objects.store_ref().path().to_owned();
+        let mut written = Vec::new();
+        for (id, (kind, data)) in &self.objects {
+            written.extend(write_loose(&dir, *id, *kind, data, self.durability)?);
+        }
+        Ok(())
+    }
+}
+
+/// Tells the kernel to set both times to its own clock.
+const NOW: Timestamps = Timestamps {
+    last_access: Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
+    last_modification: Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
+};
+
+/// The id of an object with this content.
+pub fn hash(repo: &gix::Repository, kind: Kind, data: &[u8]) -> StoreResult<ObjectId> {
+    gix::objs::compute_hash(repo.object_hash(), kind, data)
+        .map_err(|why| StoreError::Internal(anyhow::anyhow!("hashing an object: {why}")))
+}
+
+/// Writes one object, unless it is there: then it is made young again, so that no running prune takes it.
+///
+/// The temporary file is called `tmp_obj_…`, as git's are, so that `git gc` clears away what a kill leaves.
+fn write_loose(
+    objects: &Path,
+    id: ObjectId,
+    kind: Kind,
+    data: &[u8],
+    durability: Durability,
+) -> StoreResult<Option<PathBuf>> {
+    let hex = id.to_string();
+    let folder = objects.join(&hex[..2]);
+    let path = folder.join(&hex[2..]);
+    let doing = || format!("writing the object {hex}");
+    if let Ok(file) = File::open(&path) {
+        // Failing to touch it leaves its age as it is, which matters only beside a prune.
+        let _ = rustix::fs::futimens(&file, &NOW);
+        return Ok(None);
+    }
+    let temporary =
+        || tempfile::Builder::new().prefix("tmp_obj_").permissions(Permissions::from_mode(0o444)).tempfile_in(&folder);
+    let file = insist(&folder, temporary).map_err(StoreError::io(doing()))?;
+    let mut encoder = ZlibEncoder::new(file, Compression::fast());
+    let header = gix::objs::encode::loose_header(kind, data.len() as u64);
+    encoder.write_all(&header).and_then(|()| encoder.write_all(data)).map_err(StoreError::io(doing()))?;
+    let file = encoder.finish().map_err(StoreError::io(doing()))?;
+    hand_to_disk(file.as_file(), durability).map_err(StoreError::io(doing()))?;
+    file.persist(&path).map_err(|why| StoreError::Io { doing: doing(), source: why.error })?;
+    Ok(Some(path))
+}
+
+/// Makes a file in `folder`, and the folder where it is missing: `git gc` takes empty ones away, also
+/// between the making and the use.
+fn insist<T>(folder: &Path, make: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    for _ in 0..100 {
+        match make() {
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => fs::create_dir_all(folder)?,
+            made => return made,
+        }
+    }
+    make()
+}
+
+/// Starts or finishes bringing a file's content to the disk.
+///
+/// For [`Durability::Batch`] the kernel is told to begin writing; the sync of the ref that follows then
+/// waits for it on file systems that order data before metadata, as git's own batch mode relies on.
+fn hand_to_disk(file: &File, durability: Durability) -> std::io::Result<()> {
+    match durability {
+        Durability::Off => Ok(()),
+        Durability::Batch => {
+            #[cfg(target_os = "linux")]
+            rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?;
+            Ok(())
+        }
+        Durability::Full => file.sync_data(),
+    }
+}

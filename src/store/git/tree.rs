@@ -1,0 +1,154 @@
+//! The tree of a commit, read object by object.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+use gix::objs::tree::EntryMode;
+use gix::objs::{Kind, TreeRefIter};
+use gix::prelude::FindExt;
+
+use crate::domain::limits::OBJECT_BYTES;
+use crate::domain::snapshot::{Read, Unreadable};
+use crate::store::codec::unreadable;
+use crate::store::{Difference, Entry, EntryKind, Tree};
+
+/// The files of a commit in a repository. Folders that were looked into are remembered.
+pub struct GitTree {
+    repo: Rc<gix::Repository>,
+    root: ObjectId,
+    folders: RefCell<BTreeMap<String, Option<Rc<Vec<u8>>>>>,
+}
+
+impl GitTree {
+    /// The tree `root`.
+    pub fn new(repo: Rc<gix::Repository>, root: ObjectId) -> Self {
+        Self { repo, root, folders: RefCell::default() }
+    }
+
+    /// The raw content of the folder at `path`; `None` when there is no such folder.
+    fn folder(&self, path: &str) -> Read<Option<Rc<Vec<u8>>>> {
+        if let Some(known) = self.folders.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        let id = match path {
+            "" => Some(self.root),
+            _ => self.entry(path)?.filter(|entry| entry.kind == EntryKind::Folder).map(|entry| entry.id),
+        };
+        let content = match id {
+            Some(id) => Some(Rc::new(self.object(path, &id, Kind::Tree)?)),
+            None => None,
+        };
+        self.folders.borrow_mut().insert(path.to_owned(), content.clone());
+        Ok(content)
+    }
+
+    fn object(&self, path: &str, id: &ObjectId, kind: Kind) -> Read<Vec<u8>> {
+        use gix::prelude::HeaderExt;
+        let missing = |why: String| unreadable(&name(path, id), why);
+        // The header first: a hostile object may claim any size.
+        let header = self.repo.objects.header(id).map_err(|why| missing(format!("cannot be read: {why}")))?;
+        if header.size() > OBJECT_BYTES as u64 {
+            return Err(missing(format!("has {} bytes, more than {OBJECT_BYTES}", header.size())));
+        }
+        let mut buffer = Vec::new();
+        let found = self.repo.objects.find(id, &mut buffer).map_err(|why| missing(format!("cannot be read: {why}")))?;
+        if found.kind != kind {
+            return Err(missing(format!("is a {}, not a {kind}", found.kind)));
+        }
+        Ok(buffer)
+    }
+
+    fn entries<'a>(
+        &self,
+        path: &'a str,
+        content: &'a [u8],
+    ) -> impl Iterator<Item = Read<gix::objs::tree::EntryRef<'a>>> + use<'a> {
+        TreeRefIter::from_bytes(content, self.root.kind())
+            .map(move |entry| entry.map_err(|why| unreadable(path, format!("is a damaged folder: {why}"))))
+    }
+}
+
+fn name(path: &str, id: &ObjectId) -> String {
+    if path.is_empty() { id.to_string() } else { format!("{path} ({id})") }
+}
+
+fn entry_kind(mode: EntryMode) -> EntryKind {
+    match mode.kind() {
+        gix::objs::tree::EntryKind::Tree => EntryKind::Folder,
+        gix::objs::tree::EntryKind::Blob => EntryKind::File,
+        _ => EntryKind::Other,
+    }
+}
+
+impl Tree for GitTree {
+    type Id = ObjectId;
+
+    fn entry(&self, path: &str) -> Read<Option<Entry<ObjectId>>> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some(content) = self.folder(folder)? else { return Ok(None) };
+        for entry in self.entries(folder, &content) {
+            let entry = entry?;
+            if entry.filename == name {
+                let kind = entry_kind(entry.mode);
+                return Ok(Some(Entry { name: name.to_owned(), kind, id: entry.oid.to_owned() }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn list(&self, path: &str) -> Read<Vec<Entry<ObjectId>>> {
+        let Some(content) = self.folder(path)? else { return Ok(Vec::new()) };
+        self.entries(path, &content)
+            .map(|entry| {
+                let entry = entry?;
+                Ok(Entry {
+                    name: entry.filename.to_str_lossy().into_owned(),
+                    kind: entry_kind(entry.mode),
+                    id: entry.oid.to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    fn read(&self, path: &str, id: &ObjectId) -> Read<Vec<u8>> {
+        self.object(path, id, Kind::Blob)
+    }
+
+    fn id_of(&self, content: &[u8]) -> ObjectId {
+        super::objects::hash(&self.repo, Kind::Blob, content).unwrap_or_else(|_| ObjectId::null(self.root.kind()))
+    }
+
+    fn diff(&self, newer: &Self, path: &str) -> Read<Vec<Difference<ObjectId>>> {
+        let mut found = Vec::new();
+        compare(self, newer, path, &mut found)?;
+        Ok(found)
+    }
+}
+
+/// Collects the files that differ below `path`, looking only into folders that differ themselves.
+fn compare(old: &GitTree, new: &GitTree, path: &str, found: &mut Vec<Difference<ObjectId>>) -> Result<(), Unreadable> {
+    let by_name = |tree: &GitTree| -> Read<BTreeMap<String, Entry<ObjectId>>> {
+        Ok(tree.list(path)?.into_iter().map(|entry| (entry.name.clone(), entry)).collect())
+    };
+    let (before, after) = (by_name(old)?, by_name(new)?);
+    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        let (was, is) = (before.get(name), after.get(name));
+        if was.map(|entry| (entry.kind, entry.id)) == is.map(|entry| (entry.kind, entry.id)) {
+            continue;
+        }
+        let path = format!("{path}/{name}");
+        let is_folder = |entry: Option<&Entry<ObjectId>>| entry.is_some_and(|e| e.kind == EntryKind::Folder);
+        if is_folder(was) || is_folder(is) {
+            compare(old, new, &path, found)?;
+        }
+        let file = |entry: Option<&Entry<ObjectId>>| entry.filter(|e| e.kind == EntryKind::File).map(|e| e.id);
+        if file(was) != file(is) {
+            found.push(Difference { path, old: file(was), new: file(is) });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Commits kept in memory: for laws and simulations.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use uuid::Uuid;
+
+use crate::domain::snapshot::Read;
+
+use super::message::Trailers;
+use super::{
+    Backend, CommitId, CommitInfo, Difference, Entry, EntryKind, FileChange, NewCommit, StoreError, StoreResult, Tree,
+    Turn, Unpublished, Walk,
+};
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A store in memory. Clones share it.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    state: Rc<RefCell<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    tip: Option<CommitId>,
+    commits: BTreeMap<CommitId, (CommitInfo, Rc<Files>)>,
+}
+
+/// The files of a commit in memory.
+#[derive(Clone)]
+pub struct MemoryTree(Rc<Files>);
+
+struct NoTurn;
+impl Turn for NoTurn {}
+
+impl MemoryStore {
+    fn commit(&self, id: &CommitId) -> StoreResult<(CommitInfo, Rc<Files>)> {
+        self.state.borrow().commits.get(id).cloned().ok_or_else(|| StoreError::NoRevision(id.to_string()))
+    }
+}
+
+impl Backend for MemoryStore {
+    type Tree = MemoryTree;
+
+    fn tip(&self) -> StoreResult<Option<CommitId>> {
+        Ok(self.state.borrow().tip.clone())
+    }
+
+    fn tree(&self, commit: &CommitId) -> StoreResult<MemoryTree> {
+        Ok(MemoryTree(self.commit(commit)?.1))
+    }
+
+    fn info(&self, commit: &CommitId) -> StoreResult<CommitInfo> {
+        Ok(self.commit(commit)?.0)
+    }
+
+    fn walk(
+        &self,
+        from: &CommitId,
+        hidden: Option<&CommitId>,
+        visit: &mut dyn FnMut(CommitInfo) -> StoreResult<Walk>,
+    ) -> StoreResult<()> {
+        let mut next = Some(from.clone());
+        while let Some(id) = next.filter(|id| Some(id) != hidden) {
+            let info = self.info(&id)?;
+            next = info.parents.first().cloned();
+            if visit(info)? == Walk::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, revision: &str) -> StoreResult<CommitId> {
+        self.commit(&CommitId(revision.to_owned())).map(|(info, _)| info.id)
+    }
+
+    fn state_dir(&self) -> Option<&Path> {
+        None
+    }
+
+    fn queue(&self) -> StoreResult<Box<dyn Turn>> {
+        Ok(Box::new(NoTurn))
+    }
+
+    fn write(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {
+        let mut files: Files = match commit.parent {
+            Some(parent) => (*self.commit(parent)?.1).clone(),
+            None => Files::new(),
+        };
+        for FileChange { path, content } in commit.files {
+            match content {
+                Some(content) => files.insert(path, content),
+                None => files.remove(&path),
+            };
+        }
+        let parents: Vec<CommitId> = commit.parent.into_iter().cloned().collect();
+        let identity = format!("{parents:?}\n{}\n{files:?}", commit.message);
+        let id = CommitId(Uuid::new_v5(&Uuid::NAMESPACE_OID, identity.as_bytes()).simple().to_string());
+        let subject = commit.message.lines().next().unwrap_or("").to_owned();
+        let time = Trailers::parse(&commit.message).time.unwrap_or(commit.time);
+        let info = CommitInfo { id: id.clone(), parents, message: commit.message, time };
+        self.state.borrow_mut().commits.insert(id.clone(), (info, Rc::new(files)));
+        Ok(Unpublished { id, parent: commit.parent.cloned(), subject, author: commit.author, time: commit.time })
+    }
+
+    fn publish(&self, commit: Unpublished) -> StoreResult<CommitId> {
+        let mut state = self.state.borrow_mut();
+        if state.tip != commit.parent {
+            return Err(StoreError::Moved);
+        }
+        state.tip = Some(commit.id.clone());
+        Ok(commit.id)
+    }
+}
+
+impl Tree for MemoryTree {
+    type Id = Vec<u8>;
+
+    fn entry(&self, path: &str) -> Read<Option<Entry<Vec<u8>>>> {
+        let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+        Ok(self.0.get(path).map(|content| Entry { name, kind: EntryKind::File, id: content.clone() }))
+    }
+
+    fn list(&self, path: &str) -> Read<Vec<Entry<Vec<u8>>>> {
+        let below = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let mut entries: Vec<Entry<Vec<u8>>> = Vec::new();
+        for (file, content) in self.0.range(below.clone()..) {
+            let Some(rest) = file.strip_prefix(&below) else { break };
+            let (name, kind) = match rest.split_once('/') {
+                Some((folder, _)) => (folder, EntryKind::Folder),
+                None => (rest, EntryKind::File),
+            };
+            if entries.last().is_none_or(|last| last.name != name) {
+                entries.push(Entry { name: name.to_owned(), kind, id: content.clone() });
+            }
+        }
+        Ok(entries)
+    }
+
+    fn read(&self, _path: &str, id: &Vec<u8>) -> Read<Vec<u8>> {
+        Ok(id.clone())
+    }
+
+    fn id_of(&self, content: &[u8]) -> Vec<u8> {
+        content.to_vec()
+    }
+
+    fn diff(&self, newer: &Self, path: &str) -> Read<Vec<Difference<Vec<u8>>>> {
+        let below = format!("{path}/");
+        let paths: std::collections::BTreeSet<&String> = self.0.keys().chain(newer.0.keys()).collect();
+        Ok(paths
+            .into_iter()
+            .filter(|path| path.starts_with(&below) && self.0.get(*path) != newer.0.get(*path))
+            .map(|path| Difference {
+                path: path.clone(),
+                old: self.0.get(path).cloned(),
+                new: newer.0.get(path).cloned(),
+            })
+            .collect())
+    }
+}

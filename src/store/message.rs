@@ -1,0 +1,98 @@
+//! Commit messages: an audit log for people, trailers for programs.
+
+use crate::domain::event::Event;
+use crate::domain::id::IssueId;
+use crate::domain::time::Timestamp;
+
+/// The trailer with the time of the commit's events.
+const TIME: &str = "Jit-Time";
+/// The trailer with the actor.
+const ACTOR: &str = "Jit-Actor";
+/// The trailer with the caller's key for the operation.
+const OP: &str = "Jit-Op";
+/// The trailer with the command that made the commit.
+const COMMAND: &str = "Jit-Command";
+/// The trailer with the issues the operation was about, in its own order.
+const RESULT: &str = "Jit-Result";
+
+/// Events that are listed one a line; a commit with more says how many there are.
+const LISTED: usize = 100;
+
+/// The message of a commit with `events`, made by `command` about `subjects`.
+pub fn compose(events: &[Event], command: &str, subjects: &[IssueId]) -> String {
+    let Some(first) = events.iter().max_by_key(|event| weight(event)) else { return String::new() };
+    let mut message = format!("{} {}", line(first), first.actor);
+    if events.len() > 1 {
+        message.push_str(&format!(" (+{})\n", events.len() - 1));
+        for event in events.iter().take(LISTED) {
+            message.push_str(&format!("\n{}", line(event)));
+        }
+        if events.len() > LISTED {
+            message.push_str(&format!("\nand {} more", events.len() - LISTED));
+        }
+    }
+    message.push_str(&format!("\n\n{ACTOR}: {}\n{TIME}: {}\n{COMMAND}: {command}\n", first.actor, first.ts));
+    if let Some(op_id) = &first.op_id {
+        message.push_str(&format!("{OP}: {op_id}\n"));
+        let ids: Vec<String> = subjects.iter().map(IssueId::to_string).collect();
+        message.push_str(&format!("{RESULT}: {}\n", ids.join(" ")));
+    }
+    message
+}
+
+/// Which event of several gives the subject line: what was asked for, rather than what it brought along.
+fn weight(event: &Event) -> u8 {
+    match event.event.as_str() {
+        "tracker.initialized" | "issue.deleted" => 3,
+        "issue.created" | "issue.claimed" | "issue.completed" => 2,
+        "claim.overridden" | "claim.expired" | "gate.added" => 0,
+        _ => 1,
+    }
+}
+
+/// `issue.claimed 3f2a91c0`, or for a gate `gate.defined unit-tests`.
+fn line(event: &Event) -> String {
+    let about = match &event.issue {
+        Some(id) => id.short(),
+        None => ["key", "gate"].iter().find_map(|key| event.data.get(key)?.as_str()).unwrap_or("tracker").to_owned(),
+    };
+    format!("{} {about}", event.event)
+}
+
+/// The trailers of a message that matter to programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trailers {
+    /// The time of the events.
+    pub time: Option<Timestamp>,
+    /// The caller's key for the operation.
+    pub op_id: Option<String>,
+    /// The command.
+    pub command: Option<String>,
+    /// The issues the operation was about.
+    pub subjects: Vec<IssueId>,
+}
+
+impl Trailers {
+    /// Reads the trailers of a message; what is not there is absent.
+    pub fn parse(message: &str) -> Self {
+        let mut trailers = Self::default();
+        let block = message.trim_end().rsplit("\n\n").next().unwrap_or("");
+        for line in block.lines() {
+            match line.split_once(": ") {
+                Some((TIME, value)) => trailers.time = value.parse().ok(),
+                Some((OP, value)) => trailers.op_id = Some(value.to_owned()),
+                Some((COMMAND, value)) => trailers.command = Some(value.to_owned()),
+                Some((RESULT, value)) => {
+                    trailers.subjects = value.split(' ').filter_map(|id| id.parse().ok()).collect();
+                }
+                _ => {}
+            }
+        }
+        trailers
+    }
+}
+
+/// Whether a commit with this message may hold events about `id`: it names the issue, or lists only a part.
+pub fn may_concern(message: &str, id: IssueId) -> bool {
+    message.contains(&id.short()) || message.contains("\nand ")
+}

@@ -1,0 +1,142 @@
+//! A tree read as the tracker's state.
+
+use std::collections::BTreeMap;
+
+use crate::domain::gate::Gate;
+use crate::domain::id::{IdPrefix, IssueId};
+use crate::domain::issue::Issue;
+use crate::domain::name::GateKey;
+use crate::domain::settings::Settings;
+use crate::domain::snapshot::{Read, Scan, Snapshot, Unreadable};
+
+use super::codec::{decode, decode_gate, decode_issue, unreadable};
+use super::layout::{
+    CONFIG_FILE, DEEPEST_FANOUT, FORMAT, FORMAT_FILE, Format, GATES, ISSUES, gate_path, issue_folder, issue_path,
+};
+use super::{Entry, EntryKind, StoreError, StoreResult, Tree};
+
+/// The state in one commit, read on demand.
+pub struct TreeSnapshot<T: Tree> {
+    tree: T,
+    format: Format,
+}
+
+impl<T: Tree> TreeSnapshot<T> {
+    /// Opens a tree. Refused when its format is newer than this version reads.
+    pub fn open(tree: T) -> StoreResult<Self> {
+        let bytes = read_file(&tree, FORMAT_FILE)?
+            .ok_or_else(|| unreadable(FORMAT_FILE, "missing: this commit holds no tracker"))?;
+        let format: Format = decode(FORMAT_FILE, &bytes)?;
+        if format.min_reader > FORMAT {
+            return Err(StoreError::TooNew { needed: format.min_reader, readable: false });
+        }
+        if format.fanout > DEEPEST_FANOUT {
+            return Err(unreadable(FORMAT_FILE, format!("a fan-out of {} is too deep", format.fanout)).into());
+        }
+        Ok(Self { tree, format })
+    }
+
+    /// The format of the tracker.
+    pub fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// The files below.
+    pub fn tree(&self) -> &T {
+        &self.tree
+    }
+
+    /// Reads every issue, tombstones included.
+    pub fn scan_all(&self) -> Read<Scan> {
+        let mut found: BTreeMap<IssueId, Issue> = BTreeMap::new();
+        let mut damaged = Vec::new();
+        self.scan_folder(ISSUES, &mut found, &mut damaged);
+        Ok(Scan { issues: found.into_values().collect(), damaged })
+    }
+
+    fn scan_folder(&self, folder: &str, found: &mut BTreeMap<IssueId, Issue>, damaged: &mut Vec<Unreadable>) {
+        let entries = match self.tree.list(folder) {
+            Ok(entries) => entries,
+            Err(why) => return damaged.push(why),
+        };
+        for entry in entries {
+            let path = format!("{folder}/{}", entry.name);
+            let digits = (path.len() - ISSUES.len()) / 2;
+            let is_branch = entry.kind == EntryKind::Folder
+                && digits <= usize::from(self.format.fanout)
+                && entry.name.len() == 1
+                && entry.name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            if is_branch {
+                self.scan_folder(&path, found, damaged);
+            } else {
+                match self.issue_at(&path, &entry) {
+                    Ok(issue) => drop(found.insert(issue.id, issue)),
+                    Err(why) => damaged.push(why),
+                }
+            }
+        }
+    }
+
+    fn issue_at(&self, path: &str, entry: &Entry<T::Id>) -> Read<Issue> {
+        let id =
+            super::issue_of_path(path).ok_or_else(|| unreadable(path, "its name is no issue's: a UUID and `.json`"))?;
+        if issue_path(id, self.format.fanout) != path {
+            return Err(unreadable(path, "stands in the wrong folder"));
+        }
+        decode_issue(path, id, &read_entry(&self.tree, path, entry)?)
+    }
+}
+
+/// Reads the file at `path`.
+pub fn read_file<T: Tree>(tree: &T, path: &str) -> Read<Option<Vec<u8>>> {
+    tree.entry(path)?.map(|entry| read_entry(tree, path, &entry)).transpose()
+}
+
+fn read_entry<T: Tree>(tree: &T, path: &str, entry: &Entry<T::Id>) -> Read<Vec<u8>> {
+    match entry.kind {
+        EntryKind::File => tree.read(path, &entry.id),
+        EntryKind::Folder => Err(unreadable(path, "is a folder where a file should be")),
+        EntryKind::Other => Err(unreadable(path, "is no regular file")),
+    }
+}
+
+impl<T: Tree> Snapshot for TreeSnapshot<T> {
+    fn issue(&self, id: IssueId) -> Read<Option<Issue>> {
+        let path = issue_path(id, self.format.fanout);
+        self.tree.entry(&path)?.map(|entry| self.issue_at(&path, &entry)).transpose()
+    }
+
+    fn ids_with_prefix(&self, prefix: &IdPrefix) -> Read<Vec<IssueId>> {
+        let folder = issue_folder(prefix.as_str(), self.format.fanout);
+        let entries = self.tree.list(&folder)?;
+        let ids = entries.iter().filter_map(|entry| super::issue_of_path(&entry.name));
+        Ok(ids.filter(|id| prefix.matches(*id)).collect())
+    }
+
+    fn gate(&self, key: &GateKey) -> Read<Option<Gate>> {
+        let path = gate_path(key);
+        read_file(&self.tree, &path)?.map(|bytes| decode_gate(&path, key, &bytes)).transpose()
+    }
+
+    fn gate_keys(&self) -> Read<Vec<GateKey>> {
+        let entries = self.tree.list(GATES)?;
+        let mut keys: Vec<GateKey> = entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::File)
+            .filter_map(|entry| entry.name.strip_suffix(".json")?.parse().ok())
+            .collect();
+        keys.sort();
+        Ok(keys)
+    }
+
+    fn settings(&self) -> Read<Settings> {
+        let bytes = read_file(&self.tree, CONFIG_FILE)?;
+        bytes.map_or_else(|| Ok(Settings::default()), |bytes| decode(CONFIG_FILE, &bytes))
+    }
+
+    fn scan(&self) -> Read<Scan> {
+        let mut scan = self.scan_all()?;
+        scan.issues.retain(|issue| issue.deleted.is_none());
+        Ok(scan)
+    }
+}

@@ -1,0 +1,239 @@
+//! The transaction: the one way in which the tracker changes.
+//!
+//! Take the writers' queue, read the tip, decide, write a commit, swap the ref, leave the queue. When
+//! the swap is lost to a writer outside the queue, decide again on the new tip.
+//!
+//! INVARIANT: what is checked and what is written stand on the same snapshot; correctness rests on the
+//! swap alone, the queue gives order and speed.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::domain::draft::{Context, Draft, Ids};
+use crate::domain::event::Event;
+use crate::domain::id::IssueId;
+use crate::domain::limits::OBJECT_BYTES;
+use crate::domain::refusal::{Decision, Refusal};
+use crate::domain::snapshot::{Overlay, Read, Scan, Snapshot};
+use crate::domain::time::Timestamp;
+use crate::domain::{gate, id, issue, name, settings};
+use crate::steps;
+
+use super::codec::encode;
+use super::layout::{CONFIG_FILE, EVENTS_FILE, FORMAT, FORMAT_FILE, Format, gate_path, issue_path};
+use super::snapshot::TreeSnapshot;
+use super::{Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, history, message, op_log};
+
+/// Who wants to change something, and as part of what.
+pub struct Request<'a> {
+    /// The command, as `issue claim`: recorded with the commit.
+    pub command: &'a str,
+    /// Who acts. Its `now` is set anew on each attempt.
+    pub context: Context,
+    /// Name and address for the commit.
+    pub author: (String, String),
+    /// The clock.
+    pub clock: &'a dyn Fn() -> Timestamp,
+}
+
+/// A change that was made, or an earlier one found again by its operation id.
+pub struct Change {
+    /// The commit that holds it; when nothing had to change, the tip.
+    pub commit: CommitId,
+    /// Its events; empty when nothing had to change.
+    pub events: Vec<Event>,
+    /// The issues the command was about, in its own order.
+    pub subjects: Vec<IssueId>,
+    /// The state after it.
+    pub state: Overlay,
+    /// How far the newest event before it lay ahead of this machine's clock, when that was much.
+    pub clock_lag: Option<Duration>,
+}
+
+/// Why a change was not made.
+#[derive(Debug)]
+pub enum Failure {
+    /// The rules are against it.
+    Refused(Refusal),
+    /// The store could not.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unreadable(unreadable) => Self::Store(StoreError::Unreadable(unreadable)),
+            refusal => Self::Refused(refusal),
+        }
+    }
+}
+
+/// How often a lost swap is decided again before giving up.
+const ATTEMPTS: usize = 1000;
+/// How far events may lie ahead of this machine's clock before it is reported.
+const CLOCK_LAG: Duration = Duration::from_secs(5 * 60);
+
+/// Decides and commits a change of an existing tracker.
+///
+/// `decide` may be called more than once, each time on a fresh draft. Nothing is written when it
+/// refuses or decides no events.
+pub fn transact<B: Backend>(
+    store: &B,
+    request: &Request<'_>,
+    ids: &mut dyn Ids,
+    mut decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+) -> Result<Change, Failure> {
+    let _turn = store.queue()?;
+    steps::reached("queued");
+    for _ in 0..ATTEMPTS {
+        let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
+        let snapshot = Rc::new(TreeSnapshot::open(store.tree(&tip)?)?);
+        let format = snapshot.format().clone();
+        if format.min_writer > FORMAT {
+            return Err(StoreError::TooNew { needed: format.min_writer, readable: true }.into());
+        }
+        if let Some(op_id) = &request.context.op_id
+            && let Some(earlier) = op_log::find(store, &tip, op_id)?
+        {
+            return earlier_change(store, request, &earlier);
+        }
+        let newest = store.info(&tip)?.time;
+        let base = Base { tip: Some(tip), newest: Some(newest), snapshot, format: &format };
+        match attempt(store, request, ids, &mut decide, base) {
+            Err(Failure::Store(StoreError::Moved)) => {}
+            other => return other,
+        }
+    }
+    Err(StoreError::Busy { what: "the tracker's ref, which others kept moving".to_owned(), age: None }.into())
+}
+
+/// Decides and commits the beginning of a tracker. [`StoreError::Moved`] when there is one already.
+pub fn begin<B: Backend>(
+    store: &B,
+    request: &Request<'_>,
+    ids: &mut dyn Ids,
+    mut decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+) -> Result<Change, Failure> {
+    let _turn = store.queue()?;
+    let format = Format::new();
+    let base = Base { tip: None, newest: None, snapshot: Rc::new(Nothing), format: &format };
+    attempt(store, request, ids, &mut decide, base)
+}
+
+struct Base<'f> {
+    tip: Option<CommitId>,
+    newest: Option<Timestamp>,
+    snapshot: Rc<dyn Snapshot>,
+    format: &'f Format,
+}
+
+fn attempt<B: Backend>(
+    store: &B,
+    request: &Request<'_>,
+    ids: &mut dyn Ids,
+    decide: &mut dyn FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+    base: Base<'_>,
+) -> Result<Change, Failure> {
+    let clock = (request.clock)();
+    let earliest = base.newest.map(|newest| newest.plus(Duration::from_millis(1)));
+    let now = earliest.map_or(clock, |earliest| earliest.max(clock));
+    let context = Context { now, clock, ..request.context.clone() };
+    let clock_lag = base.newest.map(|newest| newest.since(clock)).filter(|lag| *lag > CLOCK_LAG);
+
+    let mut draft = Draft::new(base.snapshot, &context, ids);
+    let subjects = decide(&mut draft)?;
+    let (events, state) = draft.finish();
+    steps::reached("decided");
+    let commit = match (events.is_empty(), base.tip) {
+        (true, Some(tip)) => tip,
+        (_, tip) => {
+            let files = files(&state, &events, base.format, tip.is_none())?;
+            let message = message::compose(&events, request.command, &subjects);
+            let author = request.author.clone();
+            let new = NewCommit { parent: tip.as_ref(), files, message, author, time: now };
+            store.publish(store.write(new)?)?
+        }
+    };
+    Ok(Change { commit, events, subjects, state, clock_lag })
+}
+
+/// The files that differ after a change.
+fn files(state: &Overlay, events: &[Event], format: &Format, first: bool) -> Result<Vec<FileChange>, Failure> {
+    let mut files = Vec::new();
+    for issue in state.changed_issues().values() {
+        files.push(FileChange::put(issue_path(issue.id, format.fanout), encode(issue)));
+    }
+    for (key, gate) in state.changed_gates() {
+        files.push(FileChange { path: gate_path(key), content: gate.as_ref().map(encode) });
+    }
+    if let Some(settings) = state.changed_settings() {
+        files.push(FileChange::put(CONFIG_FILE, encode(settings)));
+    } else if first {
+        files.push(FileChange::put(CONFIG_FILE, encode(&settings::Settings::default())));
+    }
+    if first {
+        files.push(FileChange::put(FORMAT_FILE, encode(format)));
+    }
+    files.push(FileChange::put(EVENTS_FILE, encode(&events)));
+    // INVARIANT: nothing is written that this program would refuse to read.
+    for file in &files {
+        if let Some(size) = file.content.as_ref().map(Vec::len).filter(|size| *size > OBJECT_BYTES) {
+            let what = format!("{} with {size} bytes", file.path);
+            return Err(Refusal::TooLarge { what, limit: format!("{OBJECT_BYTES} bytes an object") }.into());
+        }
+    }
+    Ok(files)
+}
+
+/// Gives the result of an operation that was carried out before under the same operation id.
+fn earlier_change<B: Backend>(store: &B, request: &Request<'_>, info: &CommitInfo) -> Result<Change, Failure> {
+    let trailers = message::Trailers::parse(&info.message);
+    let command = trailers.command.unwrap_or_default();
+    if let Some(op_id) = request.context.op_id.as_ref().filter(|_| command != request.command) {
+        return Err(Refusal::OpIdReused { op_id: op_id.clone(), command }.into());
+    }
+    let snapshot = TreeSnapshot::open(store.tree(&info.id)?)?;
+    let events = history::events_of(snapshot.tree(), &info.id).map_err(StoreError::from)?;
+    Ok(Change {
+        commit: info.id.clone(),
+        events,
+        subjects: trailers.subjects,
+        state: Overlay::new(Rc::new(snapshot)),
+        clock_lag: None,
+    })
+}
+
+/// Opens the state in a commit.
+pub fn open<B: Backend>(store: &B, commit: &CommitId) -> StoreResult<TreeSnapshot<B::Tree>> {
+    TreeSnapshot::open(store.tree(commit)?)
+}
+
+/// The state before there is any.
+struct Nothing;
+
+impl Snapshot for Nothing {
+    fn issue(&self, _: id::IssueId) -> Read<Option<issue::Issue>> {
+        Ok(None)
+    }
+    fn ids_with_prefix(&self, _: &id::IdPrefix) -> Read<Vec<id::IssueId>> {
+        Ok(Vec::new())
+    }
+    fn gate(&self, _: &name::GateKey) -> Read<Option<gate::Gate>> {
+        Ok(None)
+    }
+    fn gate_keys(&self) -> Read<Vec<name::GateKey>> {
+        Ok(Vec::new())
+    }
+    fn settings(&self) -> Read<settings::Settings> {
+        Ok(settings::Settings::default())
+    }
+    fn scan(&self) -> Read<Scan> {
+        Ok(Scan::default())
+    }
+}

@@ -1,0 +1,21 @@
+//! The integration tests: one binary, one file a subject.
+//!
+//! They run the real program in real repositories under temporary folders, with a private home and git
+//! configuration. A test's name is what it claims.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start programs and read the clock")]
+
+mod commands;
+mod crash;
+mod example;
+mod formats;
+mod hostile;
+mod laws;
+mod layering;
+mod leases;
+mod mirror;
+mod ownership;
+mod races;
+mod seed;
+mod support;
+mod surface;
