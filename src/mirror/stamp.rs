@@ -1,6 +1,8 @@
 //! What the mirror remembers of itself: which commit it shows.
 
 use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +10,7 @@ use crate::store::CommitId;
 use crate::store::codec::encode;
 
 use super::files::OnDisk;
-use super::{Mirror, MirrorResult};
+use super::{Mirror, MirrorError, MirrorResult};
 
 /// The stamp's file, and the version of its form.
 const FILE: &str = ".stamp.json";
@@ -52,8 +54,21 @@ impl Mirror {
         Ok(serde_json::from_slice::<Stamp>(&content).ok().filter(|stamp| stamp.version == VERSION))
     }
 
+    /// Writes the stamp, over an earlier one in place: it is written twice a change, and a new file
+    /// each time would cost more than all the rest of the mirror.
+    ///
+    /// A kill cannot tear one short write. What a power failure tears is no JSON, so that every file is
+    /// looked at again.
     pub(super) fn put_stamp(&self, stamp: &Stamp) -> MirrorResult<()> {
-        self.put(FILE, &encode(stamp))
+        let path = self.dir().join(FILE);
+        let mut content = encode(stamp);
+        let there = fs::symlink_metadata(&path).ok().filter(|meta| meta.is_file()).map(|meta| meta.len());
+        let Some(length) = there else { return self.put(FILE, &content) };
+        // White space after a document is no part of it, so the file need never be cut.
+        let length = usize::try_from(length).unwrap_or(0);
+        content.resize(content.len().max(length), b'\n');
+        let written = OpenOptions::new().write(true).open(&path).and_then(|mut file| file.write_all(&content));
+        written.map_err(|source| MirrorError::Io { path, source })
     }
 
     /// Whether the mirror shows `tip` as far as its stamp says. Costs one small file.

@@ -2,6 +2,7 @@
 
 mod locate;
 mod objects;
+mod odb;
 mod queue;
 mod refs;
 mod tree;
@@ -12,7 +13,6 @@ use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
-use gix::prelude::FindExt;
 
 use crate::domain::time::Timestamp;
 use crate::git_process::Git;
@@ -26,6 +26,7 @@ pub use tree::GitTree;
 pub use work_tree::Head;
 
 use objects::Writer;
+use odb::Objects;
 use refs::Refs;
 
 /// The ref that holds the tracker unless `jit.ref` names another.
@@ -33,7 +34,7 @@ pub const DEFAULT_REF: &str = "refs/jit";
 
 /// A git repository with a tracker, or with room for one.
 pub struct GitStore {
-    repo: Rc<gix::Repository>,
+    objects: Rc<Objects>,
     common_dir: PathBuf,
     state_dir: PathBuf,
     refs: Refs,
@@ -61,12 +62,16 @@ impl GitStore {
         let state_dir = common_dir.join("jit");
         let git = Git::in_repository(&common_dir);
         let refs = Refs::new(&common_dir, &state_dir, &name, reftable.then_some(git), durability)?;
-        Ok(Self { repo: Rc::new(repo), common_dir, state_dir, refs, durability })
+        Ok(Self { objects: Rc::new(Objects::new(repo)), common_dir, state_dir, refs, durability })
+    }
+
+    fn repo(&self) -> &gix::Repository {
+        self.objects.repo()
     }
 
     /// The value of a configuration key of git.
     pub fn config(&self, key: &str) -> Option<String> {
-        self.repo.config_snapshot().string(key).map(|value| value.to_str_lossy().into_owned())
+        self.repo().config_snapshot().string(key).map(|value| value.to_str_lossy().into_owned())
     }
 
     /// The name of the ref that holds the tracker.
@@ -81,18 +86,18 @@ impl GitStore {
 
     /// The top of the work tree; `None` in a bare repository.
     pub fn work_tree(&self) -> Option<PathBuf> {
-        self.repo.workdir().map(locate::absolute)
+        self.repo().workdir().map(locate::absolute)
     }
 
     /// git, to be run on this repository and work tree.
     pub fn git(&self) -> Git {
-        let git_dir = locate::absolute(self.repo.git_dir());
+        let git_dir = locate::absolute(self.repo().git_dir());
         Git::in_work_tree(&git_dir, self.work_tree().as_deref())
     }
 
     /// Short names of refs that git would confuse with the tracker's when a person types `jit`.
     pub fn ambiguous_names(&self) -> Vec<String> {
-        let taken = |name: &str| self.repo.try_find_reference(name).ok().flatten().is_some();
+        let taken = |name: &str| self.repo().try_find_reference(name).ok().flatten().is_some();
         ["refs/heads/jit", "refs/tags/jit", "refs/remotes/jit/HEAD"]
             .into_iter()
             .filter(|name| taken(name))
@@ -128,9 +133,8 @@ impl GitStore {
 
     fn tree_of(&self, commit: &CommitId) -> StoreResult<ObjectId> {
         let id = self.object_id(commit)?;
-        let mut buffer = Vec::new();
-        let found = self.repo.objects.find_commit_iter(&id, &mut buffer);
-        let tree = found.ok().and_then(|mut commit| commit.tree_id().ok());
+        let object = self.objects.read(&id).ok().filter(|object| object.0 == gix::objs::Kind::Commit);
+        let tree = object.and_then(|(_, data)| gix::objs::CommitRefIter::from_bytes(&data, id.kind()).tree_id().ok());
         tree.ok_or_else(|| {
             let why = "is missing or damaged; `jit fsck` looks for what can be recovered";
             StoreError::Unreadable(super::codec::unreadable(&format!("commit {id}"), why))
@@ -146,14 +150,13 @@ impl Backend for GitStore {
     }
 
     fn tree(&self, commit: &CommitId) -> StoreResult<GitTree> {
-        Ok(GitTree::new(self.repo.clone(), self.tree_of(commit)?))
+        Ok(GitTree::new(self.objects.clone(), self.tree_of(commit)?))
     }
 
     fn info(&self, commit: &CommitId) -> StoreResult<CommitInfo> {
         let id = self.object_id(commit)?;
-        let mut buffer = Vec::new();
-        match self.repo.objects.find(&id, &mut buffer) {
-            Ok(data) if data.kind == gix::objs::Kind::Commit => self.describe(id, data.data),
+        match self.objects.read(&id) {
+            Ok((gix::objs::Kind::Commit, data)) => self.describe(id, &data),
             _ => Err(StoreError::NoRevision(commit.to_string())),
         }
     }
@@ -168,7 +171,7 @@ impl Backend for GitStore {
         use gix::traverse::commit::simple::CommitTimeOrder;
         let hidden: Vec<ObjectId> = hidden.map(|id| self.object_id(id)).transpose()?.into_iter().collect();
         let walk = self
-            .repo
+            .repo()
             .rev_walk([self.object_id(from)?])
             .sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst))
             .with_hidden(hidden)
@@ -189,7 +192,7 @@ impl Backend for GitStore {
 
     fn resolve(&self, revision: &str) -> StoreResult<CommitId> {
         let id = self
-            .repo
+            .repo()
             .rev_parse_single(revision)
             .ok()
             .and_then(|id| id.object().ok()?.peel_to_kind(gix::objs::Kind::Commit).ok())
@@ -206,7 +209,7 @@ impl Backend for GitStore {
     }
 
     fn write(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {
-        let mut writer = Writer::new(&self.repo, self.durability);
+        let mut writer = Writer::new(&self.objects, self.durability);
         let base = commit.parent.map(|parent| self.tree_of(parent)).transpose()?;
         let mut parents = Vec::new();
         if let Some(parent) = commit.parent {

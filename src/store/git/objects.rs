@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::rc::Rc;
 
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 use gix::ObjectId;
-use gix::objs::{Kind, Tree, WriteTo};
+use gix::objs::{Kind, Tree, TreeRef, WriteTo};
 use rustix::fs::{Timespec, Timestamps};
 
 use crate::domain::time::Timestamp;
 use crate::store::{FileChange, StoreError, StoreResult};
+
+use super::odb::Objects;
 
 /// How hard a change is pressed onto the disk before it counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,20 +44,20 @@ impl Durability {
 
 /// Objects of one change, not yet on disk.
 pub struct Writer<'r> {
-    repo: &'r gix::Repository,
+    objects: &'r Objects,
     durability: Durability,
-    objects: BTreeMap<ObjectId, (Kind, Vec<u8>)>,
+    new: BTreeMap<ObjectId, (Kind, Vec<u8>)>,
 }
 
 impl<'r> Writer<'r> {
     /// Begins a change.
-    pub fn new(repo: &'r gix::Repository, durability: Durability) -> Self {
-        Self { repo, durability, objects: BTreeMap::new() }
+    pub fn new(objects: &'r Objects, durability: Durability) -> Self {
+        Self { objects, durability, new: BTreeMap::new() }
     }
 
     fn add(&mut self, kind: Kind, data: Vec<u8>) -> StoreResult<ObjectId> {
-        let id = hash(self.repo, kind, &data)?;
-        self.objects.insert(id, (kind, data));
+        let id = hash(self.objects.repo(), kind, &data)?;
+        self.new.insert(id, (kind, data));
         Ok(id)
     }
 
@@ -66,8 +68,8 @@ impl<'r> Writer<'r> {
             Some(id) => self.read_tree(id)?,
             None => Tree::empty(),
         };
-        let kind = self.repo.object_hash();
-        let mut editor = gix::objs::tree::Editor::new(root, &self.repo.objects, kind);
+        let kind = self.objects.repo().object_hash();
+        let mut editor = gix::objs::tree::Editor::new(root, self.objects, kind);
         for FileChange { path, content } in files {
             let parts = || path.split('/').map(gix::bstr::BStr::new);
             match content {
@@ -92,16 +94,15 @@ impl<'r> Writer<'r> {
                 Ok::<_, std::io::Error>(id)
             })
             .map_err(|why| internal(why.to_string()))?;
-        self.objects.extend(trees.into_iter().map(|(id, data)| (id, (Kind::Tree, data))));
+        self.new.extend(trees.into_iter().map(|(id, data)| (id, (Kind::Tree, data))));
         Ok(root)
     }
 
     fn read_tree(&self, id: ObjectId) -> StoreResult<Tree> {
-        use gix::prelude::FindExt;
-        let mut buffer = Vec::new();
-        let tree = self.repo.objects.find_tree(&id, &mut buffer).map_err(|why| {
-            StoreError::Unreadable(crate::store::codec::unreadable(&format!("tree {id}"), why.to_string()))
-        })?;
+        let unreadable =
+            |why: String| StoreError::Unreadable(crate::store::codec::unreadable(&format!("tree {id}"), why));
+        let (_, data) = self.objects.read(&id).map_err(unreadable)?;
+        let tree = TreeRef::from_bytes(&data, id.kind()).map_err(|why| unreadable(why.to_string()))?;
         Ok(tree.into())
     }
 
@@ -135,10 +136,10 @@ impl<'r> Writer<'r> {
 
     /// Writes everything out as loose objects.
     pub fn write_out(self) -> StoreResult<()> {
-        let dir = self.repo.objects.store_ref().path().to_owned();
-        let mut written = Vec::new();
-        for (id, (kind, data)) in &self.objects {
-            written.extend(write_loose(&dir, *id, *kind, data, self.durability)?);
+        let mut deflate = Compress::new(Compression::fast(), true);
+        for (id, (kind, data)) in self.new {
+            write_loose(self.objects.folder(), id, kind, &data, self.durability, &mut deflate)?;
+            self.objects.remember(id, (kind, Rc::new(data)));
         }
         Ok(())
     }
@@ -165,7 +166,8 @@ fn write_loose(
     kind: Kind,
     data: &[u8],
     durability: Durability,
-) -> StoreResult<Option<PathBuf>> {
+    deflate: &mut Compress,
+) -> StoreResult<()> {
     let hex = id.to_string();
     let folder = objects.join(&hex[..2]);
     let path = folder.join(&hex[2..]);
@@ -173,18 +175,33 @@ fn write_loose(
     if let Ok(file) = File::open(&path) {
         // Failing to touch it leaves its age as it is, which matters only beside a prune.
         let _ = rustix::fs::futimens(&file, &NOW);
-        return Ok(None);
+        return Ok(());
     }
     let temporary =
         || tempfile::Builder::new().prefix("tmp_obj_").permissions(Permissions::from_mode(0o444)).tempfile_in(&folder);
     let file = insist(&folder, temporary).map_err(StoreError::io(doing()))?;
-    let mut encoder = ZlibEncoder::new(file, Compression::fast());
-    let header = gix::objs::encode::loose_header(kind, data.len() as u64);
-    encoder.write_all(&header).and_then(|()| encoder.write_all(data)).map_err(StoreError::io(doing()))?;
-    let file = encoder.finish().map_err(StoreError::io(doing()))?;
+    let packed = pack(kind, data, deflate).map_err(StoreError::io(doing()))?;
+    let mut file = file;
+    file.write_all(&packed).map_err(StoreError::io(doing()))?;
     hand_to_disk(file.as_file(), durability).map_err(StoreError::io(doing()))?;
     file.persist(&path).map_err(|why| StoreError::Io { doing: doing(), source: why.error })?;
-    Ok(Some(path))
+    Ok(())
+}
+
+/// The content of an object's file.
+fn pack(kind: Kind, data: &[u8], deflate: &mut Compress) -> std::io::Result<Vec<u8>> {
+    let mut whole = gix::objs::encode::loose_header(kind, data.len() as u64).to_vec();
+    whole.extend_from_slice(data);
+    deflate.reset();
+    // The longest that data which cannot be compressed becomes, and room for the frame.
+    let mut packed = Vec::with_capacity(whole.len() + whole.len() / 1000 + 256);
+    loop {
+        let read = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
+        match deflate.compress_vec(&whole[read..], &mut packed, FlushCompress::Finish)? {
+            Status::StreamEnd => return Ok(packed),
+            Status::Ok | Status::BufError => packed.reserve(4096),
+        }
+    }
 }
 
 /// Makes a file in `folder`, and the folder where it is missing: `git gc` takes empty ones away, also

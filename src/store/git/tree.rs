@@ -8,24 +8,24 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryMode;
 use gix::objs::{Kind, TreeRefIter};
-use gix::prelude::FindExt;
 
-use crate::domain::limits::OBJECT_BYTES;
 use crate::domain::snapshot::{Read, Unreadable};
 use crate::store::codec::unreadable;
 use crate::store::{Difference, Entry, EntryKind, Tree};
 
+use super::odb::Objects;
+
 /// The files of a commit in a repository. Folders that were looked into are remembered.
 pub struct GitTree {
-    repo: Rc<gix::Repository>,
+    objects: Rc<Objects>,
     root: ObjectId,
     folders: RefCell<BTreeMap<String, Option<Rc<Vec<u8>>>>>,
 }
 
 impl GitTree {
     /// The tree `root`.
-    pub fn new(repo: Rc<gix::Repository>, root: ObjectId) -> Self {
-        Self { repo, root, folders: RefCell::default() }
+    pub fn new(objects: Rc<Objects>, root: ObjectId) -> Self {
+        Self { objects, root, folders: RefCell::default() }
     }
 
     /// The raw content of the folder at `path`; `None` when there is no such folder.
@@ -38,27 +38,19 @@ impl GitTree {
             _ => self.entry(path)?.filter(|entry| entry.kind == EntryKind::Folder).map(|entry| entry.id),
         };
         let content = match id {
-            Some(id) => Some(Rc::new(self.object(path, &id, Kind::Tree)?)),
+            Some(id) => Some(self.object(path, &id, Kind::Tree)?),
             None => None,
         };
         self.folders.borrow_mut().insert(path.to_owned(), content.clone());
         Ok(content)
     }
 
-    fn object(&self, path: &str, id: &ObjectId, kind: Kind) -> Read<Vec<u8>> {
-        use gix::prelude::HeaderExt;
-        let missing = |why: String| unreadable(&name(path, id), why);
-        // The header first: a hostile object may claim any size.
-        let header = self.repo.objects.header(id).map_err(|why| missing(format!("cannot be read: {why}")))?;
-        if header.size() > OBJECT_BYTES as u64 {
-            return Err(missing(format!("has {} bytes, more than {OBJECT_BYTES}", header.size())));
+    fn object(&self, path: &str, id: &ObjectId, kind: Kind) -> Read<Rc<Vec<u8>>> {
+        let (found, content) = self.objects.read(id).map_err(|why| unreadable(&name(path, id), why))?;
+        if found != kind {
+            return Err(unreadable(&name(path, id), format!("is a {found}, not a {kind}")));
         }
-        let mut buffer = Vec::new();
-        let found = self.repo.objects.find(id, &mut buffer).map_err(|why| missing(format!("cannot be read: {why}")))?;
-        if found.kind != kind {
-            return Err(missing(format!("is a {}, not a {kind}", found.kind)));
-        }
-        Ok(buffer)
+        Ok(content)
     }
 
     fn entries<'a>(
@@ -114,11 +106,13 @@ impl Tree for GitTree {
     }
 
     fn read(&self, path: &str, id: &ObjectId) -> Read<Vec<u8>> {
-        self.object(path, id, Kind::Blob)
+        let content = self.object(path, id, Kind::Blob)?;
+        Ok(Rc::try_unwrap(content).unwrap_or_else(|shared| (*shared).clone()))
     }
 
     fn id_of(&self, content: &[u8]) -> ObjectId {
-        super::objects::hash(&self.repo, Kind::Blob, content).unwrap_or_else(|_| ObjectId::null(self.root.kind()))
+        super::objects::hash(self.objects.repo(), Kind::Blob, content)
+            .unwrap_or_else(|_| ObjectId::null(self.root.kind()))
     }
 
     fn diff(&self, newer: &Self, path: &str) -> Read<Vec<Difference<ObjectId>>> {

@@ -18,16 +18,16 @@ impl GitStore {
     ///
     /// Runs git: two child processes when the work tree is clean, three otherwise.
     pub fn evidence(&self) -> StoreResult<Head> {
-        let commit = self.repo.head_id().ok().map(|id| id.to_string());
+        let commit = self.repo().head_id().ok().map(|id| id.to_string());
         if self.work_tree().is_none() {
             return Ok(Head { commit, tree: None });
         }
         let git = self.git();
-        let head_tree = self.repo.head_tree_id().ok().map(|id| id.to_string());
+        let head_tree = self.repo().head_tree_id().ok().map(|id| id.to_string());
         let tree = match head_tree {
             Some(tree) if git.is_clean()? => Some(tree),
             _ => {
-                let index = self.repo.index_path();
+                let index = self.repo().index_path();
                 Some(git.write_work_tree(&index, &self.common_dir.join("jit"))?)
             }
         };
