@@ -2,7 +2,8 @@
 //! `git rev-parse HEAD`. Prints a table; asserts nothing.
 //!
 //! `cargo bench --bench commands` runs it in full, `cargo bench --bench commands -- --short` only shows
-//! that it runs. Set `TMPDIR` to choose the file system.
+//! that it runs, `-- --make FOLDER SIZE` only makes a tracker, to look at with a profiler. Set `TMPDIR`
+//! to choose the file system.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
@@ -25,7 +26,14 @@ use jit::store::transact::{Request, transact};
 const JIT: &str = env!("CARGO_BIN_EXE_jit");
 
 fn main() {
-    let short = std::env::args().any(|arg| arg == "--short");
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(at) = args.iter().position(|arg| arg == "--make") {
+        let size = args[at + 2].parse().expect("--make FOLDER SIZE");
+        std::fs::create_dir_all(&args[at + 1]).expect("a folder can be made");
+        make_tracker(Path::new(&args[at + 1]), size);
+        return;
+    }
+    let short = args.iter().any(|arg| arg == "--short");
     let (sizes, runs): (&[usize], usize) = if short { (&[100], 5) } else { (&[1_000, 10_000], 60) };
     println!("| what | issues | median ms | p95 ms |\n| --- | --- | --- | --- |");
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -125,10 +133,12 @@ fn make_issue(
 
 /// Runs every command in turns, so that a noisy moment hits all alike.
 fn time_commands(dir: &Path, size: usize, ids: &[IssueId], runs: usize) {
-    // Finished issues depend on nothing and claims of them are refused; every other third is ready.
-    let unblocked: Vec<String> = ids.iter().skip(3).step_by(3).map(ToString::to_string).collect();
-    let some = |n: usize| unblocked[n % unblocked.len()].clone();
-    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    // Every fourth issue waits for nothing, every third is finished.
+    let unfinished = |n: &usize| !n.is_multiple_of(3);
+    let text = |n: usize| ids[n].to_string();
+    let free: Vec<String> = (0..size).step_by(4).filter(unfinished).map(text).collect();
+    let waiting: Vec<String> = (1..size).step_by(4).filter(unfinished).map(text).collect();
+    let some = |n: usize| free[free.len() / 2 + n % (free.len() / 4)].clone();
     type Make<'a> = Box<dyn Fn(usize) -> Command + 'a>;
     let one = |args: Vec<String>| {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -153,7 +163,12 @@ fn time_commands(dir: &Path, size: usize, ids: &[IssueId], runs: usize) {
             Vec::new(),
         ),
         ("issue claim-next", Box::new(|_| one(words(&["issue", "claim-next", "bot:timed"]))), Vec::new()),
-        ("dep add", Box::new(|n| one(words(&["dep", "add", &texts[size - 1 - n % (size / 4)], &some(n)]))), Vec::new()),
+        (
+            "issue claim",
+            Box::new(|n| one(words(&["issue", "claim", &free[free.len() - 1 - n % (free.len() / 4)], "bot:timed"]))),
+            Vec::new(),
+        ),
+        ("dep add", Box::new(|n| one(words(&["dep", "add", &some(n), &waiting[n % waiting.len()]]))), Vec::new()),
         ("issue show --json", Box::new(|n| one(words(&["issue", "show", &some(n), "--json"]))), Vec::new()),
         ("issue show", Box::new(|n| one(words(&["issue", "show", &some(n)]))), Vec::new()),
         ("events tail", Box::new(|_| one(words(&["events", "tail"]))), Vec::new()),
@@ -165,8 +180,9 @@ fn time_commands(dir: &Path, size: usize, ids: &[IssueId], runs: usize) {
         for (_, make, times) in &mut rows {
             let mut command = make(n);
             let start = Instant::now();
-            command.status().expect("the program can be started");
+            let status = command.status().expect("the program can be started");
             times.push(start.elapsed());
+            assert!(status.success(), "{command:?}");
         }
     }
     for (what, _, times) in &mut rows {

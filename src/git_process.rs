@@ -168,17 +168,20 @@ impl Git {
 
     /// Fetches the ref `from` of `remote` into `to`, with all its objects.
     pub fn fetch_ref(&self, remote: &str, from: &str, to: &str) -> StoreResult<()> {
+        self.fetch(remote, from, to, &[])
+    }
+
+    /// Fetches as [`Git::fetch_ref`] does, also what seems to be here already.
+    pub fn fetch_again(&self, remote: &str, from: &str, to: &str) -> StoreResult<()> {
+        self.fetch(remote, from, to, &["--refetch"])
+    }
+
+    fn fetch(&self, remote: &str, from: &str, to: &str, more: &[&str]) -> StoreResult<()> {
         let refspec = format!("+{from}:{to}");
-        let mut command = self.command(&[
-            "fetch",
-            "--quiet",
-            "--no-filter",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--refmap=",
-            remote,
-            &refspec,
-        ]);
+        let mut args = vec!["fetch", "--quiet", "--no-filter", "--no-tags", "--no-write-fetch-head", "--refmap="];
+        args.extend(more);
+        args.extend([remote, &refspec]);
+        let mut command = self.command(&args);
         self.read(&format!("fetching {from} from {remote}"), quiet_prompts(&mut command)).map(drop)
     }
 }

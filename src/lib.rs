@@ -21,6 +21,7 @@ mod file_lock;
 mod git_process;
 pub mod mirror;
 pub mod progress;
+pub mod recovery;
 pub mod report;
 pub mod session;
 pub mod steps;

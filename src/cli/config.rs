@@ -103,7 +103,7 @@ const LOCAL: &[Local] = &[
     },
     Local {
         key: "jit.remoteRef",
-        default: "refs/tracker/jit",
+        default: crate::store::git::DEFAULT_REMOTE_REF,
         about: "the ref under which remotes share the tracker",
         check: |text| match text.strip_prefix("refs/") {
             Some(name) if name.contains('/') => Ok(()),

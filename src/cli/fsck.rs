@@ -3,41 +3,61 @@
 use clap::Args;
 
 use crate::error::Result;
+use crate::recovery::recover;
 use crate::report::Report;
 use crate::report::admin::{Fsck as Health, Problem};
 use crate::session::Session;
 use crate::store::fsck::{Findings, check};
-use crate::store::{Backend, StoreError};
+use crate::store::{Backend, CommitId, StoreError, StoreResult};
 
 /// Check the tracker: every document, how they fit together, and that the events tell the same story
 ///
-/// Exits 1 when something is wrong. Reads every issue and every event.
+/// Exits 1 when something is wrong. With --repair, objects that are missing are looked for in the mirror
+/// and on remotes, and when the ref's own commit is lost the ref goes back to the newest whole one of its
+/// reflog. Reads every issue and every event.
 #[derive(Args, Debug)]
-pub struct Fsck {}
+pub struct Fsck {
+    /// Get back what can be got back
+    #[arg(long)]
+    repair: bool,
+}
 
 impl Fsck {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let tip = session.store.tip()?.ok_or(StoreError::NotInitialised)?;
-        let findings = match check(&session.store, &tip, &*session.progress) {
-            // What keeps the tracker from being opened is a finding too.
-            Err(StoreError::Unreadable(why)) => {
-                Findings { problems: vec![(why.object, why.why)], ..Findings::default() }
-            }
-            other => other?,
-        };
+        let tip = || session.store.tip()?.ok_or(StoreError::NotInitialised);
+        let mut commit = tip()?;
+        let mut findings = look(session, &commit)?;
+        let mut repaired = Vec::new();
+        if self.repair && !findings.problems.is_empty() {
+            repaired = recover(session, &commit)?;
+            // What was found missing is remembered nowhere: another look shows what is there now.
+            let again = session.reopen()?;
+            commit = tip()?;
+            findings = look(&again, &commit)?;
+        }
         let mut problems: Vec<Problem> =
             findings.problems.into_iter().map(|(object, problem)| Problem { object, problem }).collect();
         problems.sort();
         problems.dedup();
         Ok(Report::Fsck(Health {
             clean: problems.is_empty(),
-            commit: Some(tip.0),
+            commit: Some(commit.0),
             commits: findings.commits,
             events: findings.events,
             issues: findings.issues,
             problems,
-            repaired: Vec::new(),
+            repaired,
         }))
+    }
+}
+
+fn look(session: &Session, commit: &CommitId) -> StoreResult<Findings> {
+    match check(&session.store, commit, &*session.progress) {
+        // What keeps the tracker from being opened is a finding too.
+        Err(StoreError::Unreadable(why)) => {
+            Ok(Findings { problems: vec![(why.object, why.why)], ..Findings::default() })
+        }
+        other => other,
     }
 }

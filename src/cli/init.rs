@@ -16,9 +16,6 @@ use crate::session::{BeginError, Caller, Session};
 use crate::store::layout::FORMAT;
 use crate::store::{Backend, CommitId, StoreError, Unpublished};
 
-/// The ref under which remotes share a tracker, unless `jit.remoteRef` names another.
-const REMOTE_REF: &str = "refs/tracker/jit";
-
 /// Begin a tracker in this repository
 ///
 /// Outside a git repository one is made first. In a clone whose remote has a tracker, that one is
@@ -87,7 +84,7 @@ impl Init {
                 }
             }
         };
-        let shared = session.store.config("jit.remoteRef").unwrap_or_else(|| REMOTE_REF.to_owned());
+        let shared = session.store.remote_ref();
         match git.remote_has(&remote, &shared) {
             Ok(true) => {}
             Ok(false) => return Ok(None),

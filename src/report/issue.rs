@@ -129,8 +129,8 @@ pub struct ShownIssue {
     pub dependencies: Vec<IssueRef>,
     /// Its newest events.
     pub events: Vec<EventDoc>,
-    /// How many changes of the tracker were looked through for them, when not all.
-    pub searched: Option<usize>,
+    /// Whether there may be older ones that were not looked for.
+    pub more_events: bool,
 }
 
 impl Serialize for Shown {
@@ -216,11 +216,9 @@ impl ShownIssue {
                 event.human(text);
             }
         }
-        if let Some(searched) = self.searched {
+        if self.more_events {
             let id = &self.doc.short_id;
-            text.line(&format!(
-                "\nOnly the newest {searched} changes were searched for events; jit issue log {id} has all."
-            ));
+            text.line(&format!("\nEvents of older or large changes are left out here; jit issue log {id} has all."));
         }
     }
 }

@@ -6,8 +6,9 @@ use crate::domain::snapshot::Read;
 
 use super::codec::{decode, unreadable};
 use super::layout::EVENTS_FILE;
+use super::message::{self, Mention};
 use super::snapshot::read_file;
-use super::{Backend, CommitId, CommitInfo, StoreResult, Tree, Walk, message};
+use super::{Backend, CommitId, CommitInfo, StoreResult, Tree, Walk};
 
 /// The events of a commit.
 pub fn events_of<T: Tree>(tree: &T, commit: &CommitId) -> Read<Vec<Event>> {
@@ -36,7 +37,7 @@ pub fn walk_events<B: Backend>(
     visit: &mut dyn FnMut(Recorded) -> StoreResult<Walk>,
 ) -> StoreResult<()> {
     store.walk(from, hidden, &mut |info| {
-        if issue.is_some_and(|id| !message::may_concern(&info.message, id)) {
+        if issue.is_some_and(|id| message::mentions(&info.message, id) == Mention::No) {
             return Ok(Walk::On);
         }
         let mut events = events_of(&store.tree(&info.id)?, &info.id)?;

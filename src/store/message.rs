@@ -92,7 +92,24 @@ impl Trailers {
     }
 }
 
-/// Whether a commit with this message may hold events about `id`: it names the issue, or lists only a part.
-pub fn may_concern(message: &str, id: IssueId) -> bool {
-    message.contains(&id.short()) || message.contains("\nand ")
+/// Whether a commit holds events about an issue, as far as its message tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mention {
+    /// The message names the issue.
+    Yes,
+    /// The message does not, but lists only a part of the events.
+    Perhaps,
+    /// It does not.
+    No,
+}
+
+/// Whether a commit with this message holds events about `id`.
+pub fn mentions(message: &str, id: IssueId) -> Mention {
+    if message.contains(&id.short()) {
+        Mention::Yes
+    } else if message.contains("\nand ") || !message.contains(COMMAND) {
+        Mention::Perhaps
+    } else {
+        Mention::No
+    }
 }

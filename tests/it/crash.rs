@@ -103,3 +103,59 @@ fn leftovers_of_a_kill_are_cleared_by_git_gc() {
     repo.git(&["gc", "--quiet", "--prune=now"]).ok();
     assert!(!folder.join("tmp_obj_left").exists(), "the name is one that git clears away");
 }
+
+/// Takes the object that `name` names out of the repository.
+fn lose(repo: &Repo, name: &str) {
+    let id = repo.git(&["rev-parse", name]).ok().text();
+    let path = repo.path().join(format!(".git/objects/{}/{}", &id[..2], &id[2..]));
+    std::fs::remove_file(path).expect("the object is loose");
+}
+
+#[test]
+fn a_lost_document_comes_back_from_the_mirror() {
+    let repo = Repo::new();
+    let id = repo.create("precious");
+    lose(&repo, &format!("refs/jit:issues/{}/{}/{id}.json", &id[..1], &id[1..2]));
+    lose(&repo, "refs/jit:config.json");
+    let found = repo.jit(&["fsck", "--json"]).code(1).json();
+    assert!(found["problems"].as_array().expect("a list").len() >= 2, "{found:#}");
+    assert_eq!(repo.jit(&["show", &id]).code, Some(1));
+    let mended = repo.jit(&["fsck", "--repair", "--json"]).ok().json();
+    assert_eq!(mended["repaired"].as_array().map(Vec::len), Some(2), "{mended:#}");
+    assert_eq!(repo.issue(&id)["title"], "precious");
+    repo.assert_healthy();
+}
+
+#[test]
+fn a_lost_commit_is_gone_round_by_way_of_the_reflog() {
+    let repo = Repo::new();
+    let first = repo.create("first");
+    let whole = repo.tip();
+    repo.create("second");
+    lose(&repo, "refs/jit");
+    assert_eq!(repo.jit(&["list"]).code, Some(1));
+    repo.jit(&["fsck"]).code(1);
+    assert_ne!(repo.tip(), whole, "looking changes nothing");
+    let mended = repo.jit(&["fsck", "--repair", "--json"]).ok().json();
+    assert_eq!(mended["commit"], serde_json::json!(whole));
+    assert_eq!(repo.issue(&first)["title"], "first");
+    repo.create("third");
+    repo.assert_healthy();
+}
+
+#[test]
+fn lost_objects_come_back_from_a_remote() {
+    let repo = Repo::new();
+    let id = repo.create("shared");
+    let hub = repo.outside().join("hub.git");
+    let hub = hub.to_str().expect("the path is text");
+    repo.git(&["clone", "--quiet", "--bare", ".", hub]).ok();
+    repo.git(&["push", "--quiet", hub, "refs/jit:refs/tracker/jit"]).ok();
+    repo.git(&["remote", "add", "hub", hub]).ok();
+    lose(&repo, "refs/jit~1");
+    lose(&repo, "refs/jit^{tree}");
+    repo.jit(&["show", &id]).code(1);
+    let mended = repo.jit(&["fsck", "--repair", "--json"]).ok().json();
+    assert_eq!(mended["problems"], serde_json::json!([]), "{mended:#}");
+    assert_eq!(repo.issue(&id)["title"], "shared");
+}

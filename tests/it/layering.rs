@@ -72,8 +72,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("error/", &["error", "domain", "store"]),
     ("mirror/", &["mirror", "store", "domain", "steps", "progress", "file_lock"]),
     ("session.rs", &["session", "environment", "store", "mirror", "domain", "error", "progress", "steps"]),
+    ("recovery.rs", &["session", "store", "error"]),
     ("report/", &["report", "domain", "error", "store", "progress"]),
-    ("cli/", &["cli", "session", "report", "error", "domain", "store", "mirror", "environment", "git_process"]),
+    (
+        "cli/",
+        &["cli", "session", "report", "error", "domain", "store", "mirror", "environment", "git_process", "recovery"],
+    ),
 ];
 
 #[test]

@@ -12,16 +12,17 @@ use crate::report::event::EventDoc;
 use crate::report::issue::{Fields, IssueDoc, IssueRef, Shown, ShownIssue};
 use crate::report::list::field;
 use crate::session::{Session, View};
+use crate::store::message::{self, Mention};
 use crate::store::{Backend, StoreError, Walk, history};
 
 /// Events that are shown.
 const EVENTS: usize = 5;
 /// Changes of the tracker that are searched for them.
-const SEARCHED: usize = 200;
+const SEARCHED: usize = 50;
 
 /// Show issues in full
 ///
-/// Reads the issues and their dependencies; the form for people also reads at most 200 commits back,
+/// Reads the issues and their dependencies; the form for people also reads at most 50 commits back,
 /// for the last events.
 #[derive(Args, Debug)]
 pub struct Show {
@@ -80,33 +81,38 @@ fn fields(docs: &[IssueDoc], names: &[String]) -> Result<Report> {
 
 fn shown(session: &Session, view: &View, doc: IssueDoc) -> Result<ShownIssue> {
     if session.wants_json() {
-        return Ok(ShownIssue { doc, dependencies: Vec::new(), events: Vec::new(), searched: None });
+        return Ok(ShownIssue { doc, dependencies: Vec::new(), events: Vec::new(), more_events: false });
     }
     let mut dependencies = Vec::new();
     for id in &doc.issue.dependencies {
         dependencies.extend(view.state.issue(*id).map_err(StoreError::from)?.iter().map(IssueRef::from));
     }
-    let (events, searched) = last_events(session, view, &doc.issue)?;
-    Ok(ShownIssue { doc, dependencies, events, searched })
+    let (events, more_events) = last_events(session, view, &doc.issue)?;
+    Ok(ShownIssue { doc, dependencies, events, more_events })
 }
 
-/// The newest events of an issue, and how many changes were searched when that was not all.
-fn last_events(session: &Session, view: &View, issue: &Issue) -> Result<(Vec<EventDoc>, Option<usize>)> {
+/// The newest events of an issue, and whether there may be older ones that were not looked for.
+fn last_events(session: &Session, view: &View, issue: &Issue) -> Result<(Vec<EventDoc>, bool)> {
     let mut found: Vec<EventDoc> = Vec::new();
-    let mut searched = 0;
-    let mut cut = false;
+    let (mut searched, mut passed_over) = (0, false);
     session.store.walk(&view.commit, None, &mut |info| {
         searched += 1;
-        if crate::store::message::may_concern(&info.message, issue.id) {
-            let events = history::events_of(&session.store.tree(&info.id)?, &info.id)?;
-            let about = events.into_iter().rev().filter(|event| event.issue == Some(issue.id));
-            found.extend(about.map(|event| EventDoc::new(&info.id, event)));
+        match message::mentions(&info.message, issue.id) {
+            Mention::Yes => {
+                let events = history::events_of(&session.store.tree(&info.id)?, &info.id)?;
+                let about = events.into_iter().rev().filter(|event| event.issue == Some(issue.id));
+                found.extend(about.map(|event| EventDoc::new(&info.id, event)));
+            }
+            // The events of a large commit take longer to read than a glance at an issue may.
+            Mention::Perhaps => passed_over = true,
+            Mention::No => {}
         }
-        cut = searched >= SEARCHED && found.len() < EVENTS && info.time > issue.created_at;
-        let over = found.len() >= EVENTS || searched >= SEARCHED || info.time <= issue.created_at;
-        Ok(if over { Walk::Stop } else { Walk::On })
+        let begun = info.time <= issue.created_at;
+        passed_over |= searched == SEARCHED && !begun;
+        Ok(if found.len() >= EVENTS || searched == SEARCHED || begun { Walk::Stop } else { Walk::On })
     })?;
+    let cut = passed_over && found.len() < EVENTS;
     found.truncate(EVENTS);
     found.reverse();
-    Ok((found, cut.then_some(searched)))
+    Ok((found, cut))
 }

@@ -32,6 +32,9 @@ use refs::Refs;
 /// The ref that holds the tracker unless `jit.ref` names another.
 pub const DEFAULT_REF: &str = "refs/jit";
 
+/// The ref under which remotes share the tracker unless `jit.remoteRef` names another.
+pub const DEFAULT_REMOTE_REF: &str = "refs/tracker/jit";
+
 /// A git repository with a tracker, or with room for one.
 pub struct GitStore {
     objects: Rc<Objects>,
@@ -103,6 +106,18 @@ impl GitStore {
             .filter(|name| taken(name))
             .map(str::to_owned)
             .collect()
+    }
+
+    /// The ref under which remotes share the tracker: `jit.remoteRef`, else `refs/tracker/jit`.
+    pub fn remote_ref(&self) -> String {
+        self.config("jit.remoteRef").unwrap_or_else(|| DEFAULT_REMOTE_REF.to_owned())
+    }
+
+    /// Writes the content of a file as an object, over a damaged one if need be.
+    pub fn write_again(&self, content: Vec<u8>) -> StoreResult<()> {
+        let mut writer = Writer::new(&self.objects, self.durability);
+        writer.replace_blob(content)?;
+        writer.write_out()
     }
 
     /// Commit ids the tracker's ref held before, newest first, from its reflog.

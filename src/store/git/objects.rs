@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use flate2::{Compress, Compression, FlushCompress, Status};
@@ -59,6 +59,18 @@ impl<'r> Writer<'r> {
         let id = hash(self.objects.repo(), kind, &data)?;
         self.new.insert(id, (kind, data));
         Ok(id)
+    }
+
+    /// Adds a file's content whose object is damaged: what stands in its place is taken away first.
+    pub fn replace_blob(&mut self, content: Vec<u8>) -> StoreResult<ObjectId> {
+        let id = self.add(Kind::Blob, content)?;
+        let path = loose_path(self.objects.folder(), &id);
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::Io { doing: format!("replacing the object {id}"), source: why })
+            }
+            _ => Ok(id),
+        }
     }
 
     /// Puts `files` into the tree `base`, or into an empty one; content `None` takes a file away.
@@ -145,6 +157,12 @@ impl<'r> Writer<'r> {
     }
 }
 
+/// The file of a loose object.
+pub fn loose_path(objects: &Path, id: &ObjectId) -> PathBuf {
+    let hex = id.to_string();
+    objects.join(&hex[..2]).join(&hex[2..])
+}
+
 /// Tells the kernel to set both times to its own clock.
 const NOW: Timestamps = Timestamps {
     last_access: Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
@@ -168,18 +186,17 @@ fn write_loose(
     durability: Durability,
     deflate: &mut Compress,
 ) -> StoreResult<()> {
-    let hex = id.to_string();
-    let folder = objects.join(&hex[..2]);
-    let path = folder.join(&hex[2..]);
-    let doing = || format!("writing the object {hex}");
+    let path = loose_path(objects, &id);
+    let folder = path.parent().unwrap_or(objects);
+    let doing = || format!("writing the object {id}");
     if let Ok(file) = File::open(&path) {
         // Failing to touch it leaves its age as it is, which matters only beside a prune.
         let _ = rustix::fs::futimens(&file, &NOW);
         return Ok(());
     }
     let temporary =
-        || tempfile::Builder::new().prefix("tmp_obj_").permissions(Permissions::from_mode(0o444)).tempfile_in(&folder);
-    let file = insist(&folder, temporary).map_err(StoreError::io(doing()))?;
+        || tempfile::Builder::new().prefix("tmp_obj_").permissions(Permissions::from_mode(0o444)).tempfile_in(folder);
+    let file = insist(folder, temporary).map_err(StoreError::io(doing()))?;
     let packed = pack(kind, data, deflate).map_err(StoreError::io(doing()))?;
     let mut file = file;
     file.write_all(&packed).map_err(StoreError::io(doing()))?;

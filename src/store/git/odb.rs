@@ -13,6 +13,8 @@ use gix::prelude::{FindExt, HeaderExt};
 
 use crate::domain::limits::OBJECT_BYTES;
 
+use super::objects::loose_path;
+
 /// Bytes of objects that are remembered: enough for a change and its mirror, little beside a scan.
 const REMEMBERED: usize = 2 << 20;
 /// No header of a loose object is longer.
@@ -79,8 +81,7 @@ impl Objects {
 
     /// The object in its own file; `None` when there is no such file here.
     fn read_loose(&self, id: &ObjectId) -> Option<Result<(Kind, Vec<u8>), String>> {
-        let hex = id.to_string();
-        let read = std::fs::File::open(self.loose.join(&hex[..2]).join(&hex[2..])).and_then(|file| {
+        let read = std::fs::File::open(loose_path(&self.loose, id)).and_then(|file| {
             let mut bytes = Vec::with_capacity(1024);
             // What is compressed is hardly longer than what it holds.
             file.take(OBJECT_BYTES as u64 + 4096).read_to_end(&mut bytes).map(|_| bytes)
