@@ -82,7 +82,7 @@ fn make_tracker(dir: &Path, size: usize) -> Vec<IssueId> {
             now,
         };
         let author = ("Bench".to_owned(), "bench@example.org".to_owned());
-        let request = Request { command: "bench", context, author, clock: &system_clock };
+        let request = Request { command: "bench", words: "bench", context, author, clock: &system_clock };
         let known = made.clone();
         let change = transact(&store, &request, &mut RandomIds::default(), |draft| {
             let mut ids = Vec::new();

@@ -130,8 +130,10 @@ impl Git {
         Ok(self.read("comparing the work tree", &mut command)?.is_empty())
     }
 
-    /// The tree that committing everything in the work tree would make, through a scratch index in `scratch`.
-    pub fn write_work_tree(&self, index: &Path, scratch: &Path) -> StoreResult<String> {
+    /// The tree that committing everything in the work tree would make.
+    ///
+    /// Index and new objects go into a folder below `scratch` that is gone afterwards: only the id is wanted.
+    pub fn write_work_tree(&self, index: &Path, objects: &Path, scratch: &Path) -> StoreResult<String> {
         let doing = "recording the work tree";
         std::fs::create_dir_all(scratch).map_err(StoreError::io(doing))?;
         let dir = tempfile::Builder::new().prefix("index-").tempdir_in(scratch).map_err(StoreError::io(doing))?;
@@ -142,6 +144,7 @@ impl Git {
         let with_index = |args: &[&str]| {
             let mut command = self.command(args);
             command.env("GIT_INDEX_FILE", &copy);
+            command.env("GIT_OBJECT_DIRECTORY", dir.path()).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects);
             command
         };
         self.read(doing, &mut with_index(&["add", "--all"]))?;

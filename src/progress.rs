@@ -9,12 +9,3 @@ pub trait Progress {
     /// All are done.
     fn end(&self);
 }
-
-/// Tells nobody.
-pub struct Silent;
-
-impl Progress for Silent {
-    fn begin(&self, _what: &str, _total: usize) {}
-    fn step(&self) {}
-    fn end(&self) {}
-}

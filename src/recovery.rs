@@ -22,6 +22,26 @@ pub fn recover(session: &Session, tip: &CommitId) -> Result<Vec<String>> {
     Ok(done)
 }
 
+/// Points a ref that is gone, or that holds no commit's id, to the newest commit it is known to have held.
+pub fn recover_ref(session: &Session) -> Result<Vec<String>> {
+    for id in session.traces() {
+        if is_whole(session, &id) {
+            let time = session.store.info(&id)?.time;
+            let commit = crate::store::Unpublished {
+                id: id.clone(),
+                parent: None,
+                subject: "recovered: the ref was lost".to_owned(),
+                author: session.author(),
+                time,
+            };
+            let _turn = session.store.queue()?;
+            session.store.set_ref(&commit)?;
+            return Ok(vec![format!("the ref, set to {}", id.short())]);
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// Files of a commit whose content cannot be read; `None` when not even its folders can.
 fn unreadable_files(session: &Session, commit: &CommitId) -> Option<Vec<String>> {
     let state = transact::open(&session.store, commit).ok()?;

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use crate::domain::draft::{Context, Draft, resolve};
 use crate::domain::id::{EventId, IdPrefix, IssueId};
@@ -29,6 +30,9 @@ pub struct Caller {
     pub actor: Option<Actor>,
     /// `--op-id`.
     pub op_id: Option<OpId>,
+    /// The command line without what does not change its meaning, to tell whether a repeated `--op-id`
+    /// stands for the same request.
+    pub request: String,
     /// `-C`.
     pub dir: Option<PathBuf>,
     /// `--json`: the result is wanted as a document, with everything that belongs to it.
@@ -137,8 +141,49 @@ impl Session {
 
     /// The state at the tip.
     pub fn view(&self) -> Result<View> {
-        let commit = self.store.tip()?.ok_or(StoreError::NotInitialised)?;
+        let commit = self.store.tip()?.ok_or_else(|| self.absence())?;
         self.view_at(commit)
+    }
+
+    /// Why there is no tracker: there never was one, or its ref was lost.
+    pub fn absence(&self) -> StoreError {
+        if self.traces().is_empty() { StoreError::NotInitialised } else { StoreError::Lost }
+    }
+
+    /// Commits that the tracker's ref is known to have held: those of its reflog, and the one that the
+    /// mirror shows.
+    pub fn traces(&self) -> Vec<CommitId> {
+        let mut traces = self.store.earlier_tips();
+        traces.extend(self.mirror().and_then(|mirror| mirror.shown(self.store.ref_name())));
+        traces.retain(|commit| transact::open(&self.store, commit).is_ok());
+        traces
+    }
+
+    /// Waits until the tracker is no longer at `tip`, at most `patience`. Whether it moved.
+    pub fn await_change(&self, tip: &CommitId, patience: Duration) -> Result<bool> {
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            if self.store.tip()?.as_ref() != Some(tip) {
+                return Ok(true);
+            }
+            let left = patience.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(Duration::from_millis(40));
+        }
+    }
+
+    /// The state at the commit that the caller names.
+    pub fn view_named(&self, revision: &str) -> Result<View> {
+        let commit = self.store.resolve(revision)?;
+        match transact::open(&self.store, &commit) {
+            // A commit without a tracker is the wrong commit, not a damaged one.
+            Err(StoreError::Unreadable(_)) => Err(StoreError::NoRevision(revision.to_owned()).into()),
+            opened => Ok(View { commit, state: opened? }),
+        }
     }
 
     /// The state at a commit.
@@ -211,7 +256,11 @@ impl Session {
         decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
     ) -> Result<Change> {
         let request = self.request(command, manners)?;
-        let change = transact::transact(&self.store, &request, &mut RandomIds::default(), decide)?;
+        let change = transact::transact(&self.store, &request, &mut RandomIds::default(), decide);
+        let change = change.map_err(|failure| match failure {
+            Failure::Store(StoreError::NotInitialised) => self.absence().into(),
+            failure => Error::from(failure),
+        })?;
         if let Some(lag) = change.clock_lag {
             let minutes = lag.as_secs() / 60;
             self.notice(format!("the newest event lies {minutes} minutes ahead of this machine's clock"));
@@ -234,7 +283,13 @@ impl Session {
     }
 
     fn request<'a>(&'a self, command: &'a str, manners: &Manners) -> Result<Request<'a>> {
-        Ok(Request { command, context: self.context(manners)?, author: self.author(), clock: &*self.clock })
+        Ok(Request {
+            command,
+            words: &self.caller.request,
+            context: self.context(manners)?,
+            author: self.author(),
+            clock: &*self.clock,
+        })
     }
 
     /// The living issue that `prefix` names.

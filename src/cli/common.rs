@@ -1,6 +1,6 @@
 //! What several commands share: arguments, reading texts, and giving back changed issues.
 
-use std::io::Read;
+use std::io::Read as _;
 use std::str::FromStr;
 
 use clap::Args;
@@ -8,10 +8,10 @@ use clap::Args;
 use crate::domain::id::IssueId;
 use crate::domain::limits::TEXT_BYTES;
 use crate::domain::name::Label;
-use crate::domain::snapshot::{Scan, Snapshot};
+use crate::domain::snapshot::{Read, Scan, Snapshot};
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
-use crate::report::issue::{Changed, IssueDoc, say};
+use crate::report::issue::{Changed, IssueDoc, IssueRef, say};
 use crate::session::{Manners, Session};
 use crate::store::StoreError;
 use crate::store::transact::Change;
@@ -129,19 +129,17 @@ impl<'a> Answer<'a> {
 fn changed_issues(session: &Session, change: &Change) -> Result<Vec<IssueDoc>> {
     let read = |id: &IssueId| {
         let issue = change.state.issue(*id)?.expect("a change is about issues that exist");
+        let mut blockers = Vec::new();
         if session.wants_json() {
-            IssueDoc::new(issue, &change.state, &change.commit.0)
-        } else {
-            Ok(IssueDoc {
-                short_id: issue.id.short(),
-                blocked: false,
-                blocked_by: Vec::new(),
-                commit: change.commit.0.clone(),
-                issue,
-            })
+            // The change is made: what cannot be read of its surroundings does not undo it.
+            match change.state.blockers(&issue) {
+                Ok(found) => blockers = found.iter().map(IssueRef::from).collect(),
+                Err(damaged) => session.notice(format!("passed over {damaged}; jit fsck says more")),
+            }
         }
+        Ok(IssueDoc::new(issue, blockers, &change.commit.0))
     };
-    let issues: std::result::Result<_, _> = change.subjects.iter().map(read).collect();
+    let issues: Read<_> = change.subjects.iter().map(read).collect();
     Ok(issues.map_err(StoreError::from)?)
 }
 

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::report::admin::{Setting, Settings as Listed};
 use crate::session::{Manners, Session};
 use crate::store::StoreError;
-use crate::store::git::Durability;
+use crate::store::git::{Durability, check_ref_name};
 
 /// Read and change settings: shared ones, kept with the tracker, and local ones, kept in git's configuration
 #[derive(Subcommand, Debug)]
@@ -96,9 +96,8 @@ const LOCAL: &[Local] = &[
         key: "jit.ref",
         default: crate::store::git::DEFAULT_REF,
         about: "the ref that holds the tracker",
-        check: |text| match text.strip_prefix("refs/") {
-            Some(name) if !name.is_empty() => Ok(()),
-            _ => Err("write a full name, like refs/tracker/jit".to_owned()),
+        check: |text| {
+            check_ref_name(text).map_err(|_| "write a full name that is no branch's, like refs/tracker/jit".to_owned())
         },
     },
     Local {
@@ -117,7 +116,9 @@ impl Config {
     pub fn run(self, session: &Session) -> Result<Report> {
         match self {
             Config::List(List { local }) => list(session, local),
-            Config::Get(Get { key, local }) if local => Ok(Report::Setting(find_local(&key)?.read(session))),
+            Config::Get(Get { key, local }) if local || key.starts_with("jit.") => {
+                Ok(Report::Setting(find_local(&key)?.read(session)))
+            }
             Config::Get(Get { key, .. }) => Ok(Report::Setting(shared(find_shared(&key)?, &settings(session)?))),
             Config::Set(Set { key, value, local }) if local => set_local(session, &key, Some(&value)),
             Config::Set(Set { key, value, .. }) => {

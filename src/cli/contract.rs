@@ -1,7 +1,8 @@
 //! What each command gives: its product on stdout, the shape of its JSON, its exit codes.
 
-use schemars::{JsonSchema, schema_for};
-use serde_json::Value;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
 
 use crate::error::Class;
 use crate::report::{admin, event, gate, graph, history, issue, list, status};
@@ -20,21 +21,40 @@ pub struct Contract {
     pub errors: &'static [Class],
 }
 
+/// The shape of a document as it is written: every field that is always there is required.
 fn shape<T: JsonSchema>() -> Value {
-    serde_json::to_value(schema_for!(T)).expect("a schema is JSON")
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    serde_json::to_value(generator.into_root_schema_for::<T>()).expect("a schema is JSON")
+}
+
+/// One of several shapes. Definitions move to the top, where references look for them.
+fn any_of(shapes: Vec<Value>) -> Value {
+    let mut definitions = serde_json::Map::new();
+    let mut options = Vec::new();
+    for mut shape in shapes {
+        if let Some(fields) = shape.as_object_mut() {
+            fields.remove("$schema");
+            if let Some(Value::Object(own)) = fields.remove("$defs") {
+                definitions.extend(own);
+            }
+        }
+        options.push(shape);
+    }
+    json!({ "anyOf": options, "$defs": definitions })
 }
 
 /// One issue, or a list when several ids were given.
 fn one_or_many() -> Value {
-    serde_json::json!({ "anyOf": [shape::<issue::IssueDoc>(), shape::<issue::IssueDocs>()] })
+    any_of(vec![shape::<issue::IssueDoc>(), shape::<issue::IssueDocs>()])
 }
 
 fn rows() -> Value {
-    serde_json::json!({ "anyOf": [shape::<list::ListDoc<list::IssueRow>>(), shape::<list::ListDoc<issue::IssueDoc>>()] })
+    any_of(vec![shape::<list::ListDoc<list::IssueRow>>(), shape::<list::ListDoc<issue::IssueDoc>>()])
 }
 
 fn whole_or_fields() -> Value {
-    serde_json::json!({ "anyOf": [one_or_many(), { "type": "object", "description": "the fields asked for" }] })
+    let fields = json!({ "type": "object", "description": "the fields asked for" });
+    any_of(vec![shape::<issue::IssueDoc>(), shape::<issue::IssueDocs>(), fields])
 }
 
 use Class::{Exists, Lost, NotFound, Nothing, Outside, Refused, Unexpected};

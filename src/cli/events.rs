@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::report::event::{EventDoc, Events as Found, Follow};
 use crate::session::Session;
+use crate::store::CommitId;
 use crate::store::history::{Wanted, events_between, last_events};
-use crate::store::{CommitId, StoreError};
 
 /// Read the event log
 #[derive(Subcommand, Debug)]
@@ -76,7 +76,7 @@ impl Tail {
         let tip = session.view()?.commit;
         let found = find(session, &tip, self.limit, None, &mut |_| Wanted::Yes)?;
         if self.follow {
-            return Ok(follow(session, tip, found.events));
+            return follow(session, tip, found.events);
         }
         // What a tail leaves out is what it was asked to leave out.
         Ok(Report::Events(Found { truncated: false, ..found }))
@@ -132,35 +132,35 @@ fn find(
     Ok(Found { events, truncated })
 }
 
-/// Events as they come. The session lives on for it: the command ends when its reader does.
-fn follow(session: &Session, tip: CommitId, first: Vec<EventDoc>) -> Report {
-    let reopened = session.reopen();
-    let mut state = Some((tip, first));
+/// Events as they come: the command ends when its reader does.
+fn follow(session: &Session, tip: CommitId, first: Vec<EventDoc>) -> Result<Report> {
+    let mut session = session.reopen()?;
+    let mut tip = tip;
+    let mut ready = Some(first).filter(|events| !events.is_empty());
+    let mut failed = false;
     let batches = std::iter::from_fn(move || {
-        let (tip, ready) = state.take()?;
-        if !ready.is_empty() {
-            state = Some((tip, Vec::new()));
-            return Some(Ok(ready));
+        if failed {
+            return None;
         }
-        match reopened
-            .as_ref()
-            .map_err(|why| Error::new(why.class, why.code, why.message.clone()))
-            .and_then(|session| next(session, &tip))
-        {
-            Ok((tip, events)) => {
-                state = Some((tip, Vec::new()));
-                Some(Ok(events))
-            }
-            Err(error) => Some(Err(error)),
+        if let Some(events) = ready.take() {
+            return Some(Ok(events));
         }
+        let next = next(&session, &tip).and_then(|(now, events)| {
+            tip = now;
+            // A handle that lives long loses sight of new packs.
+            session = session.reopen()?;
+            Ok(events)
+        });
+        failed = next.is_err();
+        Some(next)
     });
-    Report::Follow(Follow { batches: Box::new(batches) })
+    Ok(Report::Follow(Follow { batches: Box::new(batches) }))
 }
 
 /// Waits for the tracker to move and gives the events that came.
 fn next(session: &Session, tip: &CommitId) -> Result<(CommitId, Vec<EventDoc>)> {
     while !session.await_change(tip, Duration::from_secs(60))? {}
-    let now = crate::store::Backend::tip(&session.store)?.ok_or(StoreError::NotInitialised)?;
+    let now = session.reopen()?.view()?.commit;
     let mut events = Vec::new();
     for recorded in events_between(&session.store, Some(tip), &now)? {
         events.extend(recorded.events.into_iter().map(|event| EventDoc::new(&recorded.info.id, event)));

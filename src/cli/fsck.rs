@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::recovery::recover;
+use crate::recovery::{recover, recover_ref};
 use crate::report::Report;
 use crate::report::admin::{Fsck as Health, Problem};
 use crate::session::Session;
@@ -25,17 +25,21 @@ pub struct Fsck {
 impl Fsck {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let tip = || session.store.tip()?.ok_or(StoreError::NotInitialised);
-        let mut commit = tip()?;
-        let mut findings = look(session, &commit)?;
         let mut repaired = Vec::new();
-        if self.repair && !findings.problems.is_empty() {
-            repaired = recover(session, &commit)?;
-            // What was found missing is remembered nowhere: another look shows what is there now.
-            let again = session.reopen()?;
-            commit = tip()?;
-            findings = look(&again, &commit)?;
+        let mut commit = session.store.tip();
+        if self.repair && !matches!(commit, Ok(Some(_))) {
+            repaired = recover_ref(session)?;
+            commit = session.store.tip();
         }
+        let commit = match commit {
+            Ok(commit) => commit.ok_or_else(|| session.absence())?,
+            Err(StoreError::Unreadable(why)) => {
+                let hint = "jit fsck --repair";
+                return Err(crate::error::Error::from(StoreError::Unreadable(why)).hint(hint));
+            }
+            Err(why) => return Err(why.into()),
+        };
+        let (commit, findings) = self.look_and_mend(session, commit, &mut repaired)?;
         let mut problems: Vec<Problem> =
             findings.problems.into_iter().map(|(object, problem)| Problem { object, problem }).collect();
         problems.sort();
@@ -49,6 +53,27 @@ impl Fsck {
             problems,
             repaired,
         }))
+    }
+}
+
+impl Fsck {
+    /// Looks, mends when that is wanted and needed, and looks again.
+    fn look_and_mend(
+        &self,
+        session: &Session,
+        commit: CommitId,
+        repaired: &mut Vec<String>,
+    ) -> Result<(CommitId, Findings)> {
+        let findings = look(session, &commit)?;
+        if !self.repair || findings.problems.is_empty() {
+            return Ok((commit, findings));
+        }
+        repaired.extend(recover(session, &commit)?);
+        // What was found missing is remembered by this session: another one sees what is there now.
+        let again = session.reopen()?;
+        let commit = again.store.tip()?.ok_or(StoreError::NotInitialised)?;
+        let findings = look(&again, &commit)?;
+        Ok((commit, findings))
     }
 }
 

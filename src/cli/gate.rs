@@ -127,7 +127,7 @@ pub struct Judge {
     #[arg(long, value_name = "ACTOR")]
     by: Option<Actor>,
     /// A remark
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     note: Option<String>,
     #[command(flatten)]
     force: Force,

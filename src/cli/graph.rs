@@ -85,13 +85,13 @@ impl Graph {
             Graph::Downstream(Downstream { id }) => {
                 let view = session.view()?;
                 let issue = session.resolve(&view.state, &id)?;
-                let graph = Issues::of(scan(session, &view.state)?.issues);
+                let graph = Issues::of_scan(scan(session, &view.state)?);
                 let nodes = graph.dependents(issue.id);
                 let nodes = nodes.into_iter().map(|(issue, distance)| Node::new(&graph, issue, Some(distance)));
                 Ok(list(nodes.collect()))
             }
             Graph::Roots(Roots {}) => {
-                let graph = Issues::of(scan(session, &session.view()?.state)?.issues);
+                let graph = Issues::of_scan(scan(session, &session.view()?.state)?);
                 let nodes = graph.roots().into_iter().map(|issue| Node::new(&graph, issue, None));
                 Ok(list(nodes.collect()))
             }
@@ -114,7 +114,7 @@ impl Show {
                 (graph, vec![issue.id])
             }
             None => {
-                let graph = Issues::of(scan(session, &view.state)?.issues);
+                let graph = Issues::of_scan(scan(session, &view.state)?);
                 let roots = graph.roots().iter().map(|issue| issue.id).collect();
                 (graph, roots)
             }
@@ -145,7 +145,7 @@ fn within(graph: &Issues, roots: &[IssueId], depth: Option<usize>) -> BTreeSet<I
 
 impl Export {
     fn run(self, session: &Session) -> Result<Report> {
-        let graph = Issues::of(scan(session, &session.view()?.state)?.issues);
+        let graph = Issues::of_scan(scan(session, &session.view()?.state)?);
         let (format, content) = match self.format {
             Format::Dot => ("dot", dot(&graph)),
             Format::Mermaid => ("mermaid", mermaid(&graph)),

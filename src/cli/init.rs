@@ -25,6 +25,9 @@ pub struct Init {
     /// The remote whose tracker is adopted (default: JIT_REMOTE, else origin, else the only one)
     #[arg(long, value_name = "NAME")]
     remote: Option<String>,
+    /// Begin a tracker of one's own without asking any remote
+    #[arg(long, conflicts_with = "remote")]
+    no_remote: bool,
 }
 
 impl Init {
@@ -47,7 +50,10 @@ impl Init {
     pub fn run(self, session: &Session) -> Result<Report> {
         let (mut created, mut adopted_from) = (false, None);
         if session.store.tip()?.is_none() {
-            adopted_from = self.adopt(session)?;
+            if let lost @ StoreError::Lost = session.absence() {
+                return Err(lost.into());
+            }
+            adopted_from = if self.no_remote { None } else { self.adopt(session)? };
             if adopted_from.is_none() {
                 created = begin(session)?;
             }
@@ -88,11 +94,8 @@ impl Init {
         match git.remote_has(&remote, &shared) {
             Ok(true) => {}
             Ok(false) => return Ok(None),
-            Err(why) if given.is_some() => return Err(why.into()),
-            Err(_) => {
-                session.notice(format!("{remote} could not be asked for a tracker; a new one is made here"));
-                return Ok(None);
-            }
+            // That there is no tracker must be known, not assumed: two beginnings do not go together.
+            Err(why) => return Err(Error::from(why).hint("jit init --no-remote, to begin without it").retryable()),
         }
         let seen = format!("refs/jit-remotes/{remote}");
         git.fetch_ref(&remote, &shared, &seen)?;

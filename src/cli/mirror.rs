@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use crate::domain::ops::import::import;
 use crate::domain::snapshot::Snapshot;
 use crate::error::{Class, Error, Result};
-use crate::mirror::{Consumed, Manner, Mirror as Files, MirrorError, Update};
+use crate::mirror::{Consumed, Edits, Manner, Mirror as Files, MirrorError, Update};
 use crate::report::Report;
 use crate::report::admin::{MirrorChanged, MirrorStatus};
 use crate::session::{Manners, Session};
@@ -80,12 +80,16 @@ fn status(session: &Session, mirror: &Files) -> Result<Report> {
 
 fn take_in(session: &Session, mirror: &Files) -> Result<Report> {
     session.view()?;
-    let edits = mirror.edits(&session.store).map_err(explain)?;
+    let mut edits = mirror.edits(&session.store).map_err(explain)?;
     for file in &edits.refused {
         session.notice(format!("{file} holds nothing that can be taken in"));
     }
     if !edits.edits.is_empty() {
-        session.change("mirror import", &Manners::default(), |draft| import(draft, &edits.edits))?;
+        let change = session.change("mirror import", &Manners::default(), |draft| import(draft, &edits.edits))?;
+        if change.replayed {
+            // An earlier import is given again; what was edited since has not been looked at.
+            edits = Edits { refused: edits.refused, ..Edits::default() };
+        }
     }
     let manner = Manner { consumed: Some(&edits.consumed), ..Manner::default() };
     let update = update(session, mirror, &manner)?;

@@ -39,7 +39,7 @@ use crate::session::{Caller, Session};
 pub struct Cli {
     /// Act as this actor (`type:name`)
     #[arg(long = "as", global = true, value_name = "ACTOR", help_heading = "Global options")]
-    actor: Option<Actor>,
+    acting_as: Option<Actor>,
     /// Print one JSON document on stdout; errors too
     #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
@@ -156,7 +156,13 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
     if cli.schema {
         return printer.report(Report::Schema(reference::schema()), system_clock());
     }
-    let caller = Caller { actor: cli.actor, op_id: cli.op_id, dir: cli.dir, wants_json: cli.json };
+    let caller = Caller {
+        actor: cli.acting_as,
+        op_id: cli.op_id,
+        request: usage::request(args),
+        dir: cli.dir,
+        wants_json: cli.json,
+    };
     match cli.command {
         None => usage::answer(
             &Cli::command().error(clap::error::ErrorKind::MissingSubcommand, "a command is missing"),

@@ -29,7 +29,8 @@ pub enum Query {
 
 /// List what can be claimed now, the most urgent first
 ///
-/// Ready issues that nothing blocks, and those whose claim ran out, by priority, then age. Reads every issue.
+/// Ready issues that nothing blocks, and those whose claim ran out, by priority, then age. A named agent
+/// does not see what is meant for somebody else. Reads every issue.
 #[derive(Args, Debug)]
 pub struct Ready {
     #[command(flatten)]
@@ -139,7 +140,15 @@ impl Query {
 impl Ready {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        select(session, self.limit, false, |graph| claimable(graph, session.now()))
+        let (actor, named) = session.actor(None)?;
+        select(session, self.limit, false, |graph| {
+            let mut issues = claimable(graph, session.now());
+            // What is meant for somebody else is no work for a named agent.
+            let meant =
+                |issue: &Issue| issue.claim.is_some() || issue.assignee.as_ref().is_none_or(|name| *name == actor);
+            issues.retain(|issue| !named || meant(issue));
+            issues
+        })
     }
 }
 
@@ -150,7 +159,7 @@ fn select(
     choose: impl FnOnce(&Graph) -> Vec<Issue>,
 ) -> Result<Report> {
     let view = session.view()?;
-    let graph = Graph::of(scan(session, &view.state)?.issues);
+    let graph = Graph::of_scan(scan(session, &view.state)?);
     let mut issues = choose(&graph);
     sort(&mut issues, Sort::Priority);
     let mut list = listing(&view, &graph, issues, limit.limit, limit.full);

@@ -20,7 +20,7 @@ impl Status {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let view = session.view()?;
-        let graph = Graph::of(scan(session, &view.state)?.issues);
+        let graph = Graph::of_scan(scan(session, &view.state)?);
         Ok(Report::Status(Overview::of(&graph, &view.commit.0)))
     }
 }

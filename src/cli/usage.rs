@@ -2,11 +2,14 @@
 
 use std::ffi::OsString;
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::json;
 
+use crate::environment::system_clock;
 use crate::error::{Class, Error};
-use crate::report::{Colour, Printer};
+use crate::report::admin::Page;
+use crate::report::{Colour, Printer, Report};
 
 /// The most characters of a message: an argument may be of any length.
 const LONGEST: usize = 400;
@@ -18,18 +21,22 @@ pub fn answer(why: &clap::Error, args: &[OsString], plain: bool) -> u8 {
     let quiet = flags().any(|arg| arg == "--quiet" || arg == "-q");
     let printer = Printer::new(json, quiet, Colour::Auto, plain);
     match why.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if json => {
+            let topic = command_of(args);
+            printer.report(Report::Page(Page { topic, text: why.render().to_string() }), system_clock())
+        }
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = why.render();
             printer.page(&if printer.colour { text.ansi().to_string() } else { text.to_string() })
         }
-        _ => printer.error(&explain(why)),
+        _ => printer.error(&explain(why, args)),
     }
 }
 
-fn explain(why: &clap::Error) -> Error {
+fn explain(why: &clap::Error, args: &[OsString]) -> Error {
     let rendered = why.render().to_string();
     let first = match why.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => "a command is missing",
         _ => rendered.strip_prefix("error: ").unwrap_or(&rendered),
     };
     // What follows the first paragraph is usage, which the hint stands for.
@@ -48,15 +55,35 @@ fn explain(why: &clap::Error) -> Error {
         .find_map(text);
     let hint = match suggestion {
         Some(suggestion) => format!("did you mean {suggestion}?"),
-        None => format!("{} --help", command_of(&rendered)),
+        None => format!("{} --help", command_of(args)),
     };
     Error::new(Class::Usage, "usage", message).hint(hint).details(json!({ "argument": text(ContextKind::InvalidArg) }))
 }
 
-/// The command in a rendered usage line: the words before the first option or argument.
-fn command_of(rendered: &str) -> String {
-    let usage = rendered.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
-    let words = usage.unwrap_or("jit").split(' ');
-    let command: Vec<&str> = words.take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase())).collect();
-    command.join(" ")
+/// The command that a command line names, as far as it names one.
+fn command_of(args: &[OsString]) -> String {
+    let mut command = super::Cli::command();
+    let mut words = vec!["jit".to_owned()];
+    for arg in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        if let Some(sub) = command.find_subcommand(arg).filter(|sub| !sub.is_hide_set()).cloned() {
+            words.push(sub.get_name().to_owned());
+            command = sub;
+        }
+    }
+    words.join(" ")
+}
+
+/// The words of a request, without options that change only how it is answered.
+pub fn request(args: &[OsString]) -> String {
+    let mut words = Vec::new();
+    let mut args = args.iter().skip(1).map(|arg| arg.to_string_lossy());
+    while let Some(arg) = args.next() {
+        match &*arg {
+            "--json" | "-q" | "--quiet" => {}
+            "--op-id" | "--color" | "--colour" | "-C" => drop(args.next()),
+            word if ["--op-id=", "--color=", "--colour="].iter().any(|option| word.starts_with(option)) => {}
+            word => words.push(word.to_owned()),
+        }
+    }
+    words.join("\n")
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Body, Claimed, Edit, Event, Judgement, NewIssue};
 use super::id::IssueId;
-use super::issue::{Claim, Comment, Deletion, Extra, Issue, LastClaim, Question, Verdict, WatchedField};
+use super::issue::{Claim, Comment, Deletion, ENDED_CLAIMS, Extra, Issue, LastClaim, Question, Verdict, WatchedField};
 use super::state::{GateStatus, State};
 
 /// Why an event cannot be applied: it does not fit the state before it.
@@ -68,6 +68,7 @@ fn create(id: IssueId, event: &Event, new: &NewIssue) -> Issue {
         assignee: None,
         claim: None,
         last_claim: None,
+        ended_claims: BTreeSet::new(),
         dependencies: new.dependencies.clone(),
         gates: new.gates.iter().map(|key| (key.clone(), Verdict::pending())).collect(),
         context: new.context.clone(),
@@ -204,7 +205,11 @@ fn claim(issue: &mut Issue, event: &Event, claimed: &Claimed) {
         extra: Extra::new(),
     });
     issue.assignee = Some(by.clone());
-    issue.last_claim = Some(LastClaim { by, generation, token });
+    let ended = issue.last_claim.replace(LastClaim { by, generation, token });
+    issue.ended_claims.extend(ended.map(|ended| ended.token));
+    while issue.ended_claims.len() > ENDED_CLAIMS {
+        issue.ended_claims.pop_first();
+    }
     issue.state = State::InProgress;
 }
 

@@ -7,18 +7,20 @@ use petgraph::graphmap::DiGraphMap;
 
 use super::id::IssueId;
 use super::issue::Issue;
-use super::snapshot::{Read, Snapshot};
+use super::snapshot::{Read, Scan, Snapshot};
 
 /// Issues as nodes, dependencies as edges from the one that waits to the one waited for.
 pub struct Graph {
     edges: DiGraphMap<IssueId, ()>,
     issues: BTreeMap<IssueId, Issue>,
+    /// Issues that are there and cannot be read: nobody can say that they are finished.
+    unreadable: BTreeSet<IssueId>,
 }
 
 impl Graph {
     /// The graph of everything `from` reaches along dependencies. Reads just that.
     pub fn reachable(snapshot: &dyn Snapshot, from: IssueId) -> Read<Self> {
-        let mut graph = Self { edges: DiGraphMap::new(), issues: BTreeMap::new() };
+        let mut graph = Self { edges: DiGraphMap::new(), issues: BTreeMap::new(), unreadable: BTreeSet::new() };
         let mut queue = VecDeque::from([from]);
         let mut seen = BTreeSet::from([from]);
         while let Some(id) = queue.pop_front() {
@@ -44,7 +46,19 @@ impl Graph {
                 edges.add_edge(issue.id, *next, ());
             }
         }
-        Self { edges, issues: issues.into_iter().map(|issue| (issue.id, issue)).collect() }
+        let issues = issues.into_iter().map(|issue| (issue.id, issue)).collect();
+        Self { edges, issues, unreadable: BTreeSet::new() }
+    }
+
+    /// The graph of a scan. What could not be read holds up what depends on it.
+    pub fn of_scan(scan: Scan) -> Self {
+        let unreadable = scan.damaged.iter().filter_map(|damaged| damaged.issue()).collect();
+        Self { unreadable, ..Self::of(scan.issues) }
+    }
+
+    /// How many issues could not be read.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable.len()
     }
 
     /// The issue at a node.
@@ -65,16 +79,14 @@ impl Graph {
 
     /// Whether the issue's dependencies hold it up.
     pub fn is_blocked(&self, issue: &Issue) -> bool {
-        !issue.state.is_finished() && self.open_dependencies(issue).next().is_some()
+        self.blockers(issue).next().is_some()
+            || (!issue.state.is_finished() && !issue.dependencies.is_disjoint(&self.unreadable))
     }
 
-    /// The dependencies of `issue` that are not finished.
-    pub fn open_dependencies<'g>(&'g self, issue: &'g Issue) -> impl Iterator<Item = &'g Issue> + 'g {
-        issue
-            .dependencies
-            .iter()
-            .filter_map(|id| self.issues.get(id))
-            .filter(|dependency| !dependency.releases_dependents())
+    /// The dependencies of `issue` that hold it up: none when it is finished.
+    pub fn blockers<'g>(&'g self, issue: &'g Issue) -> impl Iterator<Item = &'g Issue> + 'g {
+        let dependencies = issue.dependencies.iter().filter(|_| !issue.state.is_finished());
+        dependencies.filter_map(|id| self.issues.get(id)).filter(|dependency| !dependency.releases_dependents())
     }
 
     /// Issues nobody waits for, in the order of their creation.

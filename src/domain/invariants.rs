@@ -3,7 +3,6 @@
 use super::graph::Graph;
 use super::issue::Issue;
 use super::limits;
-use super::name::GateKey;
 use super::state::State;
 
 /// What is wrong with one issue by itself.
@@ -35,8 +34,8 @@ pub fn broken(issue: &Issue) -> Vec<String> {
     faults
 }
 
-/// What is wrong between issues: missing dependencies, undefined gates, cycles.
-pub fn broken_together(graph: &Graph, tombstones: &[Issue], gates: &[GateKey]) -> Vec<(String, String)> {
+/// What is wrong between issues: missing dependencies, cycles.
+pub fn broken_together(graph: &Graph, tombstones: &[Issue]) -> Vec<(String, String)> {
     let mut faults = Vec::new();
     for issue in graph.issues() {
         for dependency in &issue.dependencies {
@@ -44,9 +43,6 @@ pub fn broken_together(graph: &Graph, tombstones: &[Issue], gates: &[GateKey]) -
             if !known {
                 faults.push((issue.id.to_string(), format!("depends on {dependency}, which does not exist")));
             }
-        }
-        for key in issue.gates.keys().filter(|key| !issue.state.is_finished() && !gates.contains(key)) {
-            faults.push((issue.id.to_string(), format!("has the gate {key}, which is not defined")));
         }
     }
     for cycle in graph.cycles() {

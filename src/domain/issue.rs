@@ -36,6 +36,9 @@ pub struct Issue {
     /// What is remembered of the newest claim, live or ended.
     #[serde(default)]
     pub last_claim: Option<LastClaim>,
+    /// Tokens of claims before that one, the newest [`ENDED_CLAIMS`] of them.
+    #[serde(default)]
+    pub ended_claims: BTreeSet<EventId>,
     /// Issues this one waits for, sorted.
     pub dependencies: BTreeSet<IssueId>,
     /// The gates of the issue with what is known of each.
@@ -258,6 +261,9 @@ impl Claim {
         self.expires_at.is_some_and(|end| clock.millis() > end.millis().saturating_add(LEASE_ALLOWANCE_MS))
     }
 }
+
+/// How many ended claims an issue remembers, to tell their holders that they are too late.
+pub const ENDED_CLAIMS: usize = 50;
 
 /// How long after its end a lease still counts, because clocks differ: one minute.
 pub const LEASE_ALLOWANCE_MS: i64 = 60_000;

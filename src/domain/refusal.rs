@@ -65,7 +65,7 @@ pub enum Refusal {
     GatesPending { id: IssueId, gates: Vec<NamedGate> },
     /// The new dependency would close a circle; the path begins and ends with the same issue.
     Cycle { path: Vec<Named> },
-    /// A finished issue gets no new `what` (dependencies, gates).
+    /// A finished issue keeps its `what` (dependencies, gates, verdicts) as they are.
     Finished { id: IssueId, state: State, what: &'static str },
     /// Others depend on the issue.
     HasDependents { id: IssueId, by: Vec<Named> },

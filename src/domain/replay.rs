@@ -30,6 +30,16 @@ pub enum Misfit {
     Inapplicable(Inapplicable),
 }
 
+impl std::fmt::Display for Misfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "its data is not what its name promises: {why}"),
+            Self::Inapplicable(Inapplicable::Creation) => f.write_str("the issue is there already"),
+            Self::Inapplicable(Inapplicable::NoIssue(_)) => f.write_str("there is no such issue"),
+        }
+    }
+}
+
 impl Replay {
     /// Takes in the next event. Events of names this version does not know change nothing.
     pub fn apply(&mut self, event: &Event) -> Result<(), Misfit> {

@@ -20,6 +20,14 @@ pub struct Unreadable {
     pub why: String,
 }
 
+impl Unreadable {
+    /// The issue whose document this is, as its path says.
+    pub fn issue(&self) -> Option<IssueId> {
+        let path = self.object.split(' ').next().unwrap_or(&self.object);
+        path.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
+    }
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.object, self.why)

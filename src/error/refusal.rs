@@ -77,7 +77,7 @@ fn against_rules(refusal: &Refusal) -> Option<Error> {
                 .details(json!({ "path": named(path) }))
         }
         Refusal::Finished { id, state, what } => {
-            error("finished", format!("the issue {} is {state}; it takes no new {what}", id.short()))
+            error("finished", format!("the issue {} is {state}; its {what} stay as they are", id.short()))
                 .hint(format!("jit issue update {} --state open", id.short()))
                 .details(json!({ "id": id, "state": state }))
         }
@@ -128,7 +128,7 @@ fn lost(refusal: &Refusal) -> Option<Error> {
         Refusal::ClaimedByOther { id, claim, actor } => {
             let until = claim.expires_at.map_or_else(String::new, |end| format!(", lease until {end}"));
             let mut refused = error("claimed_by_other", format!("{} holds the issue {}{until}", claim.by, id.short()))
-                .hint("jit issue claim-next, or wait for its release")
+                .hint("jit issue claim-next")
                 .details(json!({ "id": id, "actor": actor, "claim": holder(claim) }));
             refused.retryable = claim.expires_at.is_some();
             refused
@@ -143,7 +143,7 @@ fn lost(refusal: &Refusal) -> Option<Error> {
         }
         Refusal::AssignedToOther { id, assignee } => {
             error("assigned_to_other", format!("the issue {} is meant for {assignee}", id.short()))
-                .hint(format!("jit issue unassign {}", id.short()))
+                .hint("jit ready")
                 .details(json!({ "id": id, "assignee": assignee }))
         }
         Refusal::Superseded { id, by, generation } => {
@@ -179,18 +179,19 @@ fn invalid(refusal: &Refusal) -> Error {
             usage("too_large", format!("{what}: the limit is {limit}")).details(json!({ "limit": limit }))
         }
         Refusal::Invalid { what, why } => usage("invalid_value", format!("{what}: {why}")),
-        Refusal::OpIdReused { op_id, command } => {
-            usage("op_id_reused", format!("the operation id `{op_id}` belongs to an earlier `jit {command}`"))
-                .hint("use a new --op-id for every operation")
-                .details(json!({ "op_id": op_id, "command": command }))
-        }
+        Refusal::OpIdReused { op_id, command } => usage(
+            "op_id_reused",
+            format!("the operation id `{op_id}` belongs to another request, an earlier `jit {command}`"),
+        )
+        .hint("use a new --op-id for every operation")
+        .details(json!({ "op_id": op_id, "command": command })),
         Refusal::GateExists(key) => {
             Error::new(Class::Exists, "gate_exists", format!("the gate {key} is defined already"))
                 .hint(format!("jit gate show {key}"))
                 .details(json!({ "gate": key }))
         }
         Refusal::NothingReady => Error::new(Class::Nothing, "nothing_ready", "no issue can be claimed now")
-            .hint("jit query blocked, or claim-next --wait 10m")
+            .hint("jit query blocked")
             .retryable(),
         other => Error::new(Class::Unexpected, "internal", format!("a refusal without words: {other:?}")),
     }

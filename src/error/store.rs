@@ -23,6 +23,14 @@ impl From<StoreError> for Error {
             StoreError::Unsupported(what) => {
                 Error::new(Class::Refused, "unsupported", format!("{what} is not supported"))
             }
+            StoreError::BadConfig { key, value, why } => {
+                Error::new(Class::Usage, "bad_configuration", format!("git configuration {key} = `{value}`: {why}"))
+                    .hint(format!("git config --unset {key}"))
+            }
+            StoreError::Lost => {
+                Error::new(Class::Refused, "tracker_lost", "there was a tracker here, and its ref is gone")
+                    .hint("jit fsck --repair")
+            }
             StoreError::TooNew { needed, readable } => {
                 let what = if readable { "write" } else { "read" };
                 let message = format!("the tracker needs format version {needed} to {what} it");
@@ -35,10 +43,10 @@ impl From<StoreError> for Error {
             StoreError::Moved => {
                 Error::new(Class::Lost, "ref_moved", "the tracker moved at the same moment").retryable()
             }
-            StoreError::Busy { what, age } => busy(&what, age),
+            StoreError::Busy { what, age, file } => busy(&what, age, file.as_deref()),
             StoreError::Unreadable(unreadable) => {
                 Error::new(Class::Unexpected, "object_unreadable", format!("cannot use {unreadable}"))
-                    .hint("jit fsck")
+                    .hint("jit fsck --repair")
                     .details(json!({ "object": unreadable.object, "why": unreadable.why }))
             }
             StoreError::Io { doing, source } => Error::new(Class::Unexpected, "io", format!("{doing}: {source}")),
@@ -50,9 +58,15 @@ impl From<StoreError> for Error {
     }
 }
 
-fn busy(what: &str, age: Option<std::time::Duration>) -> Error {
-    let since = age.map_or_else(String::new, |age| format!(" for {} s", age.as_secs()));
-    Error::new(Class::Outside, "busy", format!("somebody holds {what}{since}"))
-        .hint("try again; when no git command is running, its lock file is left over and can go")
-        .retryable()
+fn busy(what: &str, age: Option<std::time::Duration>, file: Option<&std::path::Path>) -> Error {
+    let since = age.map_or_else(String::new, |age| format!(" for {}", humantime::format_duration(whole_seconds(age))));
+    let hint = match file {
+        Some(_) => "ps -e | grep git, to see whether a git command is at it; without one the file is left over",
+        None => "ps -e | grep jit, to see whether a process is stopped; then the same command again",
+    };
+    Error::new(Class::Outside, "busy", format!("somebody holds {what}{since}")).hint(hint).retryable()
+}
+
+fn whole_seconds(age: std::time::Duration) -> std::time::Duration {
+    std::time::Duration::from_secs(age.as_secs())
 }

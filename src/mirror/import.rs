@@ -15,9 +15,10 @@ use crate::store::layout::CONFIG_FILE;
 use crate::store::snapshot::TreeSnapshot;
 use crate::store::{StoreError, issue_of_path, transact};
 
+use super::event_log::EVENTS;
 use super::files::OnDisk;
 use super::stamp::Stamp;
-use super::update::{EVENTS, GATES_JSON};
+use super::update::GATES_JSON;
 use super::{Consumed, Mirror, MirrorResult};
 
 /// Hand edits, ready to be decided on.
@@ -36,7 +37,7 @@ impl Mirror {
     pub fn edits(&self, store: &GitStore) -> MirrorResult<Edits> {
         let status = self.status(store)?;
         let mut edits = Edits { refused: status.foreign, ..Edits::default() };
-        let Some(stamp) = self.stamp()? else { return Ok(edits) };
+        let Some(stamp) = self.locked_stamp()? else { return Ok(edits) };
         for file in status.edited {
             match self.look(&file)? {
                 OnDisk::File(content) if file != EVENTS => {

@@ -3,6 +3,7 @@
 //! INVARIANT: the mirror is written only from a loaded commit, file by file with atomic renames, and
 //! stamped with that commit; a file that was changed by hand is never overwritten.
 
+mod event_log;
 mod files;
 mod import;
 mod stamp;

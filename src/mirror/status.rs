@@ -2,14 +2,16 @@
 
 use std::fs;
 
+use crate::domain::id::IssueId;
 use crate::store::git::{GitStore, GitTree};
-use crate::store::layout::{CONFIG_FILE, issue_path};
+use crate::store::layout::CONFIG_FILE;
 use crate::store::snapshot::TreeSnapshot;
 use crate::store::{Backend, CommitId, StoreError, Tree, issue_of_path, transact};
 
+use super::event_log::{EVENTS, modified_ns};
 use super::files::OnDisk;
 use super::stamp::Stamp;
-use super::update::{EVENTS, GATES_JSON, collect, render_shared};
+use super::update::{GATES_JSON, Id, collect, issue_entry, render_shared};
 use super::{Mirror, MirrorError, MirrorResult};
 
 /// How the mirror stands to the tracker.
@@ -32,7 +34,7 @@ impl Mirror {
     pub fn status(&self, store: &GitStore) -> MirrorResult<Status> {
         let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
         let mut status = Status { tip: Some(tip), ..Status::default() };
-        let Some(stamp) = self.stamp()? else { return Ok(status) };
+        let Some(stamp) = self.locked_stamp()? else { return Ok(status) };
         status.shows = Some(stamp.commit_id());
         let shown = transact::open(store, &stamp.commit_id())?;
         self.compare_issues(store, &shown, &stamp, &mut status)?;
@@ -46,7 +48,9 @@ impl Mirror {
             }
         }
         match fs::symlink_metadata(self.dir.join(EVENTS)) {
-            Ok(meta) if meta.is_file() && meta.len() == stamp.events_size => {}
+            Ok(meta)
+                if meta.is_file()
+                    && (meta.len(), modified_ns(&meta)) == (stamp.events.size, stamp.events.modified_ns) => {}
             Ok(_) => status.edited.push(EVENTS.to_owned()),
             Err(_) => status.missing.push(EVENTS.to_owned()),
         }
@@ -67,12 +71,9 @@ impl Mirror {
             let Some(issue) = issue_of_path(&path) else { continue };
             let file = format!("issues/{issue}.json");
             files.remove(&format!("{issue}.json"));
-            let id = match stamp.kept.contains_key(&file) {
-                true => self.kept_id(store, stamp, &file, issue)?,
-                false => Some(id),
-            };
+            let expected = self.own_versions(store, stamp, &file, issue, id)?;
             match self.look(&file)? {
-                OnDisk::File(there) if Some(shown.tree().id_of(&there)) == id => {}
+                OnDisk::File(there) if expected.contains(&shown.tree().id_of(&there)) => {}
                 // A tombstone has no file.
                 OnDisk::Absent if is_tombstone(shown, issue) => {}
                 OnDisk::Absent => status.missing.push(file),
@@ -83,17 +84,25 @@ impl Mirror {
         Ok(())
     }
 
-    /// The content that a file with a kept edit showed before the edit.
-    fn kept_id(
+    /// The contents of a file that are no edit: the one the stamp tells of, and those of runs that ended
+    /// half way. For a file that was edited before, the version the edit was based on.
+    fn own_versions(
         &self,
         store: &GitStore,
         stamp: &Stamp,
         file: &str,
-        issue: crate::domain::id::IssueId,
-    ) -> MirrorResult<Option<super::update::Id>> {
-        let base = transact::open(store, &stamp.base_of(file))?;
-        let entry = base.tree().entry(&issue_path(issue, base.format().fanout))?;
-        Ok(entry.map(|entry| entry.id))
+        issue: IssueId,
+        shown: Id,
+    ) -> MirrorResult<Vec<Id>> {
+        let mut own = Vec::new();
+        match stamp.kept.get(file) {
+            Some(base) => own.extend(issue_entry(&transact::open(store, &CommitId(base.clone()))?, issue)?),
+            None => own.push(shown),
+        }
+        for pending in stamp.pending.iter().filter_map(|id| transact::open(store, &CommitId(id.clone())).ok()) {
+            own.extend(issue_entry(&pending, issue)?);
+        }
+        Ok(own)
     }
 
     /// The names in the folder of issues, but for temporary files.

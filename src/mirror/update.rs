@@ -1,27 +1,24 @@
 //! Bringing the mirror up to date: the files that differ, the events that came, then the stamp.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::time::Duration;
 
+use crate::domain::id::IssueId;
 use crate::domain::issue::Issue;
 use crate::domain::snapshot::Snapshot;
-use crate::file_lock::{self, LockError};
+use crate::file_lock::{self, FileLock, LockError};
 use crate::progress::Progress;
 use crate::steps;
 use crate::store::codec::{decode, encode};
 use crate::store::git::{GitStore, GitTree};
-use crate::store::layout::{CONFIG_FILE, ISSUES};
+use crate::store::layout::{CONFIG_FILE, ISSUES, issue_path};
 use crate::store::snapshot::{TreeSnapshot, read_file};
-use crate::store::{Backend, CommitId, Difference, StoreError, Tree, history, issue_of_path, transact};
+use crate::store::{Backend, CommitId, Difference, StoreError, Tree, issue_of_path, transact};
 
 use super::files::OnDisk;
 use super::stamp::Stamp;
 use super::{Consumed, Mirror, MirrorError, MirrorResult};
 
-/// The event log.
-pub(super) const EVENTS: &str = "events.jsonl";
 /// All gate definitions.
 pub(super) const GATES_JSON: &str = "gates.json";
 /// The lock that keeps processes from working on the mirror together.
@@ -57,13 +54,10 @@ impl Mirror {
     pub fn update(&self, store: &GitStore, manner: &Manner<'_>, progress: &dyn Progress) -> MirrorResult<Update> {
         store.tip()?.ok_or(StoreError::NotInitialised)?;
         self.ensure_folders()?;
-        let _lock = file_lock::lock(&self.dir.join(LOCK), PATIENCE).map_err(|why| match why {
-            LockError::Busy => MirrorError::Busy,
-            LockError::Io(source) => MirrorError::Io { path: self.dir.join(LOCK), source },
-        })?;
+        let _lock = self.lock()?;
         let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
         let stamp = self.stamp()?;
-        let current = stamp.as_ref().is_some_and(|stamp| stamp.commit == tip.0 && stamp.pending.is_empty());
+        let current = stamp.as_ref().is_some_and(|stamp| stamp.shows(&tip));
         if current && !manner.whole && manner.consumed.is_none() {
             return Ok(Update::default());
         }
@@ -81,25 +75,42 @@ impl Mirror {
         run.issues(old.as_ref(), &new, progress)?;
         run.shared(old.as_ref(), &new)?;
         steps::reached("mirror-issue");
-        run.events(old.is_some())?;
+        run.events()?;
         steps::reached("mirror-events");
         run.finish()
     }
 }
 
+impl Mirror {
+    fn lock(&self) -> MirrorResult<FileLock> {
+        let path = self.dir.join(LOCK);
+        file_lock::lock(&path, PATIENCE).map_err(|why| match why {
+            LockError::Busy => MirrorError::Busy,
+            LockError::Io(source) => MirrorError::Io { path, source },
+        })
+    }
+
+    /// The stamp, read while nobody writes it.
+    pub(super) fn locked_stamp(&self) -> MirrorResult<Option<Stamp>> {
+        if !self.dir.is_dir() {
+            return Ok(None);
+        }
+        let _lock = self.lock()?;
+        self.stamp()
+    }
+}
+
 /// One run of bringing the mirror up to date.
-struct Run<'a> {
-    mirror: &'a Mirror,
-    store: &'a GitStore,
-    manner: &'a Manner<'a>,
-    stamp: Stamp,
+pub(super) struct Run<'a> {
+    pub(super) mirror: &'a Mirror,
+    pub(super) store: &'a GitStore,
+    pub(super) manner: &'a Manner<'a>,
+    pub(super) stamp: Stamp,
     fresh: bool,
-    tip: CommitId,
-    /// Whether an earlier run ended half way.
-    interrupted: bool,
+    pub(super) tip: CommitId,
     /// States that files may show besides the one before the change.
     earlier: Vec<TreeSnapshot<GitTree>>,
-    report: Update,
+    pub(super) report: Update,
 }
 
 impl<'a> Run<'a> {
@@ -112,12 +123,11 @@ impl<'a> Run<'a> {
     ) -> Self {
         let fresh = stamp.is_none();
         let stamp = stamp.unwrap_or_else(|| Stamp::new(tip));
-        let interrupted = !stamp.pending.is_empty();
         let shown = (manner.whole && !fresh).then_some(&stamp.commit);
         let earlier = stamp.pending.iter().chain(shown);
         let earlier = earlier.filter_map(|id| transact::open(store, &CommitId(id.clone())).ok()).collect();
         let (tip, report) = (tip.clone(), Update::default());
-        Self { mirror, store, manner, stamp, fresh, tip, interrupted, earlier, report }
+        Self { mirror, store, manner, stamp, fresh, tip, earlier, report }
     }
 
     /// Writes down what is about to be done, so that a process that finds the work half done can tell
@@ -140,7 +150,7 @@ impl<'a> Run<'a> {
         progress: &dyn Progress,
     ) -> MirrorResult<()> {
         let changes = match old {
-            Some(old) => old.tree().diff(new.tree(), ISSUES)?,
+            Some(old) => self.with_edited(old.tree().diff(new.tree(), ISSUES)?, old, new)?,
             None => self.every_issue(new)?,
         };
         progress.begin("mirror", changes.len());
@@ -155,11 +165,33 @@ impl<'a> Run<'a> {
                 },
                 None => None,
             };
-            let before = self.ours_before(&path, old);
-            self.replace(&format!("issues/{id}.json"), &before, content.as_deref(), new)?;
+            let file = format!("issues/{id}.json");
+            let before = self.ours_before(&file, id, old)?;
+            let known = new_id.is_some() || !before.is_empty();
+            self.replace(&file, &before, content.as_deref(), new, known)?;
         }
         progress.end();
         Ok(())
+    }
+
+    /// Adds the issues whose files were edited by hand, or whose edits were just taken in.
+    fn with_edited(
+        &self,
+        mut changes: Vec<Difference<Id>>,
+        old: &TreeSnapshot<GitTree>,
+        new: &TreeSnapshot<GitTree>,
+    ) -> MirrorResult<Vec<Difference<Id>>> {
+        let consumed = self.manner.consumed.into_iter().flat_map(|consumed| consumed.keys());
+        for file in self.stamp.kept.keys().chain(consumed).filter(|file| file.starts_with("issues/")) {
+            let Some(id) = issue_of_path(file) else { continue };
+            if changes.iter().any(|change| issue_of_path(&change.path) == Some(id)) {
+                continue;
+            }
+            let at = |snapshot: &TreeSnapshot<GitTree>| issue_entry(snapshot, id);
+            let path = issue_path(id, new.format().fanout);
+            changes.push(Difference { path, old: at(old)?, new: at(new)? });
+        }
+        Ok(changes)
     }
 
     /// Every issue of the tracker, and every file of the mirror that is no issue of it any more.
@@ -178,10 +210,19 @@ impl<'a> Run<'a> {
         Ok(changes)
     }
 
-    /// The contents that this program may have put at `path` itself.
-    fn ours_before(&self, path: &str, old: Option<Id>) -> Vec<Id> {
-        let earlier = self.earlier.iter().filter_map(|snapshot| snapshot.tree().entry(path).ok().flatten());
-        old.into_iter().chain(earlier.map(|entry| entry.id)).collect()
+    /// The contents that this program may have put into an issue's file itself: the version before, those
+    /// of runs that ended half way, and the one that a kept edit was based on.
+    fn ours_before(&self, file: &str, id: IssueId, old: Option<Id>) -> MirrorResult<Vec<Id>> {
+        let mut ours: Vec<Id> = old.into_iter().collect();
+        for snapshot in &self.earlier {
+            ours.extend(issue_entry(snapshot, id)?);
+        }
+        if let Some(base) = self.stamp.kept.get(file)
+            && let Ok(base) = transact::open(self.store, &CommitId(base.clone()))
+        {
+            ours.extend(issue_entry(&base, id)?);
+        }
+        Ok(ours)
     }
 
     /// Puts `content` in place of a file, unless somebody changed that file by hand.
@@ -191,6 +232,7 @@ impl<'a> Run<'a> {
         before: &[Id],
         content: Option<&[u8]>,
         new: &TreeSnapshot<GitTree>,
+        known: bool,
     ) -> MirrorResult<()> {
         let found = self.mirror.look(file)?;
         let same = match (&found, content) {
@@ -202,7 +244,10 @@ impl<'a> Run<'a> {
             self.stamp.kept.remove(file);
             return Ok(());
         }
-        if !self.is_ours(file, &found, before, new) {
+        if !self.is_ours(file, &found, before, new, known) {
+            if !known {
+                return Ok(());
+            }
             let base = if self.fresh { self.tip.0.clone() } else { self.stamp.commit.clone() };
             self.stamp.kept.entry(file.to_owned()).or_insert(base);
             self.report.kept.push(file.to_owned());
@@ -217,21 +262,23 @@ impl<'a> Run<'a> {
     }
 
     /// Whether what stands there may be overwritten.
-    fn is_ours(&self, file: &str, found: &OnDisk, before: &[Id], new: &TreeSnapshot<GitTree>) -> bool {
+    fn is_ours(&self, file: &str, found: &OnDisk, before: &[Id], new: &TreeSnapshot<GitTree>, known: bool) -> bool {
         let content = match found {
             OnDisk::Absent => return true,
             OnDisk::Other => return false,
             OnDisk::File(content) => content,
         };
-        if self.manner.discard || self.manner.consumed.and_then(|taken| taken.get(file)) == Some(content) {
+        // What belongs to no issue of the tracker was never the mirror's to discard.
+        let discard = self.manner.discard && known;
+        if discard || self.manner.consumed.and_then(|taken| taken.get(file)) == Some(content) {
             return true;
-        }
-        if self.stamp.kept.contains_key(file) {
-            return false;
         }
         let id = new.tree().id_of(content);
         if before.contains(&id) {
             return true;
+        }
+        if self.stamp.kept.contains_key(file) {
+            return false;
         }
         // Nothing is remembered of this file: an earlier version of the issue is in the object database,
         // an edit is not.
@@ -244,57 +291,22 @@ impl<'a> Run<'a> {
             let render = |snapshot: &TreeSnapshot<GitTree>| render_shared(file, snapshot);
             let content = render(new)?;
             let previous = old.map(render).transpose()?.flatten();
-            if old.is_some() && previous == content && self.manner.consumed.is_none() {
+            let edited = self.manner.consumed.is_some() || self.stamp.kept.contains_key(file);
+            if old.is_some() && previous == content && !edited {
                 continue;
             }
-            let earlier = self.earlier.iter().filter_map(|snapshot| render(snapshot).ok().flatten());
+            let base = self.stamp.kept.get(file).map(|base| CommitId(base.clone()));
+            let base = base.and_then(|base| transact::open(self.store, &base).ok());
+            let earlier = self.earlier.iter().chain(&base).filter_map(|snapshot| render(snapshot).ok().flatten());
             let before: Vec<Id> = earlier.chain(previous).map(|content| new.tree().id_of(&content)).collect();
-            self.replace(file, &before, content.as_deref(), new)?;
-        }
-        Ok(())
-    }
-
-    /// Appends what came to the event log, or writes it anew.
-    fn events(&mut self, incremental: bool) -> MirrorResult<()> {
-        let path = self.mirror.dir.join(EVENTS);
-        let io = |source| MirrorError::Io { path: path.clone(), source };
-        let size = fs::symlink_metadata(&path).ok().filter(|meta| meta.is_file()).map(|meta| meta.len());
-        let known = self.stamp.events_size;
-        // A process that ended while it appended leaves more than the stamp knows of.
-        let torn = self.interrupted && size.is_some_and(|size| size > known);
-        let touched = !self.fresh && size.is_some_and(|size| size != known) && !torn;
-        if touched && !self.manner.discard {
-            let base = self.stamp.commit.clone();
-            self.stamp.kept.entry(EVENTS.to_owned()).or_insert(base);
-            self.report.kept.push(EVENTS.to_owned());
-            return Ok(());
-        }
-        self.stamp.kept.remove(EVENTS);
-        let since = (incremental && size.is_some_and(|size| size >= known)).then(|| self.stamp.commit_id());
-        let commits = history::events_between(self.store, since.as_ref(), &self.tip)?;
-        let follows =
-            |since: &CommitId| *since == self.tip || commits.iter().any(|commit| commit.info.parents.contains(since));
-        match since {
-            Some(since) if follows(&since) => {
-                let mut file = OpenOptions::new().write(true).open(&path).map_err(io)?;
-                file.set_len(known).map_err(io)?;
-                std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(known)).map_err(io)?;
-                let lines = lines(&commits);
-                file.write_all(&lines).map_err(io)?;
-                self.stamp.events_size = known + lines.len() as u64;
-            }
-            _ => {
-                let commits = history::events_between(self.store, None, &self.tip)?;
-                let lines = lines(&commits);
-                self.mirror.put(EVENTS, &lines)?;
-                self.stamp.events_size = lines.len() as u64;
-            }
+            self.replace(file, &before, content.as_deref(), new, true)?;
         }
         Ok(())
     }
 
     fn finish(mut self) -> MirrorResult<Update> {
         self.stamp.commit.clone_from(&self.tip.0);
+        self.stamp.tracker = self.store.ref_name().to_owned();
         self.stamp.pending.clear();
         self.mirror.put_stamp(&self.stamp)?;
         steps::reached("mirror-stamped");
@@ -340,11 +352,7 @@ pub(super) fn render_shared(file: &str, snapshot: &TreeSnapshot<GitTree>) -> Mir
     Ok(Some(encode(&gates)))
 }
 
-fn lines(commits: &[history::Recorded]) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for event in commits.iter().flat_map(|commit| &commit.events) {
-        serde_json::to_writer(&mut lines, event).expect("events have only text keys");
-        lines.push(b'\n');
-    }
-    lines
+/// The blob of an issue in a state.
+pub(super) fn issue_entry(snapshot: &TreeSnapshot<GitTree>, id: IssueId) -> MirrorResult<Option<Id>> {
+    Ok(snapshot.tree().entry(&issue_path(id, snapshot.format().fanout))?.map(|entry| entry.id))
 }

@@ -122,6 +122,7 @@ impl Render for MirrorStatus {
             (false, _) => "turned off (mirror.enabled)".to_owned(),
             (true, None) => "not written yet".to_owned(),
             (true, Some(_)) if self.current => "up to date".to_owned(),
+            (true, Some(commit)) if *commit == self.tip => "not as the tracker is".to_owned(),
             (true, Some(commit)) => format!("behind, at {}", commit.get(..10).unwrap_or(commit)),
         };
         text.line(&format!("{}: {state}", self.dir));

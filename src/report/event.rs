@@ -72,6 +72,10 @@ fn summary(data: &Value) -> String {
             Value::String(text) => text.chars().take(60).collect(),
             Value::Number(number) => number.to_string(),
             Value::Bool(true) => "yes".to_owned(),
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            Value::Object(fields) if key.starts_with("context") => {
+                fields.keys().map(String::as_str).collect::<Vec<_>>().join(",")
+            }
             _ => return None,
         };
         (!value.is_empty()).then(|| format!("{key}={value}"))

@@ -7,7 +7,6 @@ use serde_json::Value;
 use crate::domain::id::IssueId;
 use crate::domain::issue::{Claim, Issue};
 use crate::domain::name::{GateKey, Title};
-use crate::domain::snapshot::{Read, Snapshot};
 use crate::domain::state::{GateStatus, State};
 
 use super::Render;
@@ -50,16 +49,15 @@ pub struct IssueDoc {
 }
 
 impl IssueDoc {
-    /// Reads `issue`'s dependencies, to say what holds it up.
-    pub fn new(issue: Issue, state: &dyn Snapshot, commit: &str) -> Read<Self> {
-        let blocked_by: Vec<IssueRef> = state.blockers(&issue)?.iter().map(IssueRef::from).collect();
-        Ok(Self {
+    /// The document of an issue that `blocked_by` hold up.
+    pub fn new(issue: Issue, blocked_by: Vec<IssueRef>, commit: &str) -> Self {
+        Self {
             short_id: issue.id.short(),
             blocked: !blocked_by.is_empty(),
             blocked_by,
             commit: commit.to_owned(),
             issue,
-        })
+        }
     }
 }
 

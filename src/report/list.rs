@@ -68,6 +68,8 @@ pub struct IssueList {
     pub full: Option<Vec<IssueDoc>>,
     /// How many there are in all.
     pub total: usize,
+    /// How many issues could not be read.
+    pub unreadable: usize,
     /// Whether people see what holds each up.
     pub show_blockers: bool,
 }
@@ -83,15 +85,17 @@ pub struct ListDoc<T> {
     pub total: usize,
     /// Whether some were left out.
     pub truncated: bool,
+    /// How many more there are that could not be read.
+    pub unreadable: usize,
 }
 
 impl Serialize for IssueList {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let count = self.rows.len();
-        let (total, truncated) = (self.total, count < self.total);
+        let (total, truncated, unreadable) = (self.total, count < self.total, self.unreadable);
         match &self.full {
-            Some(full) => ListDoc { issues: full.clone(), count, total, truncated }.serialize(serializer),
-            None => ListDoc { issues: self.rows.clone(), count, total, truncated }.serialize(serializer),
+            Some(full) => ListDoc { issues: full.clone(), count, total, truncated, unreadable }.serialize(serializer),
+            None => ListDoc { issues: self.rows.clone(), count, total, truncated, unreadable }.serialize(serializer),
         }
     }
 }

@@ -51,7 +51,8 @@ impl Printer {
             // The reader has gone: there is nobody to tell, and what was to be done is done.
             Err(Failed::Write(why)) if why.kind() == ErrorKind::BrokenPipe => 0,
             Err(Failed::Write(why)) => {
-                self.error(&Error::new(Class::Unexpected, "io", format!("writing the result: {why}")))
+                let message = format!("the command was carried out, but its result could not be written: {why}");
+                self.error(&Error::new(Class::Unexpected, "output_failed", message))
             }
             Err(Failed::Command(error)) => self.error(&error),
         }

@@ -26,6 +26,8 @@ pub struct Status {
     pub recent_completions: Vec<Completion>,
     /// Questions that wait for a person, oldest first.
     pub questions: Vec<QuestionRow>,
+    /// How many more issues there are that could not be read.
+    pub unreadable: usize,
     /// The commit of the tracker.
     pub commit: String,
 }
@@ -93,6 +95,7 @@ impl Status {
             counts,
             recent_completions: recent.collect(),
             questions: Questions::of(graph.issues()).questions,
+            unreadable: graph.unreadable(),
             commit: commit.to_owned(),
         }
     }

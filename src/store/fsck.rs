@@ -57,7 +57,7 @@ pub fn check<B: Backend>(store: &B, tip: &CommitId, progress: &dyn Progress) -> 
     let issues: BTreeMap<_, _> = scan.issues.iter().map(|issue| (issue.id, issue.clone())).collect();
     let (tombstones, living): (Vec<Issue>, Vec<Issue>) =
         scan.issues.into_iter().partition(|issue| issue.deleted.is_some());
-    for (object, fault) in broken_together(&Graph::of(living), &tombstones, &gates) {
+    for (object, fault) in broken_together(&Graph::of(living), &tombstones) {
         findings.add(object, fault);
     }
     if let Some(replay) = replay(store, tip, &mut findings, progress)? {
@@ -144,7 +144,7 @@ fn replay<B: Backend>(
                 findings.add(event.id.to_string(), format!("is not younger than the commit before {}", info.id));
             }
             if let Err(misfit) = replay.apply(event) {
-                findings.add(event.id.to_string(), format!("does not fit what came before: {misfit:?}"));
+                findings.add(event.id.to_string(), format!("does not fit what came before: {misfit}"));
                 whole = false;
             }
         }
@@ -181,6 +181,9 @@ fn compare<T: Tree>(
         if gates.contains(key) && state.gate(key).ok().flatten().as_ref() != Some(gate) {
             findings.add(format!("{GATES}/{key}.json"), "is not as its events say");
         }
+    }
+    for key in replay.gates.keys().filter(|key| !gates.contains(key)) {
+        findings.add(format!("{GATES}/{key}.json"), "is missing, but events tell of it");
     }
     for key in gates.iter().filter(|key| !replay.gates.contains_key(*key)) {
         findings.add(format!("{GATES}/{key}.json"), "is stored, but no event made it");

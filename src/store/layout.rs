@@ -8,8 +8,8 @@ use crate::domain::name::GateKey;
 
 /// The format this version writes.
 pub const FORMAT: u32 = 1;
-/// The deepest fan-out that is accepted.
-pub const DEEPEST_FANOUT: u8 = 8;
+/// The deepest fan-out that is accepted: no deeper than the shortest prefix of an id that people type.
+pub const DEEPEST_FANOUT: u8 = 4;
 
 /// `format.json`.
 pub const FORMAT_FILE: &str = "format.json";

@@ -2,6 +2,8 @@
 
 use crate::domain::event::Event;
 use crate::domain::id::IssueId;
+use uuid::Uuid;
+
 use crate::domain::time::Timestamp;
 
 /// The trailer with the time of the commit's events.
@@ -12,6 +14,8 @@ const ACTOR: &str = "Jit-Actor";
 const OP: &str = "Jit-Op";
 /// The trailer with the command that made the commit.
 const COMMAND: &str = "Jit-Command";
+/// The trailer that tells one request of an operation id from another.
+const REQUEST: &str = "Jit-Request";
 /// The trailer with the issues the operation was about, in its own order.
 const RESULT: &str = "Jit-Result";
 
@@ -19,7 +23,7 @@ const RESULT: &str = "Jit-Result";
 const LISTED: usize = 100;
 
 /// The message of a commit with `events`, made by `command` about `subjects`.
-pub fn compose(events: &[Event], command: &str, subjects: &[IssueId]) -> String {
+pub fn compose(events: &[Event], command: &str, request: &str, subjects: &[IssueId]) -> String {
     let Some(first) = events.iter().max_by_key(|event| weight(event)) else { return String::new() };
     let mut message = format!("{} {}", line(first), first.actor);
     if events.len() > 1 {
@@ -33,7 +37,7 @@ pub fn compose(events: &[Event], command: &str, subjects: &[IssueId]) -> String 
     }
     message.push_str(&format!("\n\n{ACTOR}: {}\n{TIME}: {}\n{COMMAND}: {command}\n", first.actor, first.ts));
     if let Some(op_id) = &first.op_id {
-        message.push_str(&format!("{OP}: {op_id}\n"));
+        message.push_str(&format!("{OP}: {op_id}\n{REQUEST}: {}\n", fingerprint(request)));
         let ids: Vec<String> = subjects.iter().map(IssueId::to_string).collect();
         message.push_str(&format!("{RESULT}: {}\n", ids.join(" ")));
     }
@@ -59,6 +63,11 @@ fn line(event: &Event) -> String {
     format!("{} {about}", event.event)
 }
 
+/// A short text that is equal for equal requests: a UUID made from its words (version 5).
+pub fn fingerprint(request: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, request.as_bytes()).simple().to_string()
+}
+
 /// The trailers of a message that matter to programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trailers {
@@ -68,6 +77,8 @@ pub struct Trailers {
     pub op_id: Option<String>,
     /// The command.
     pub command: Option<String>,
+    /// The fingerprint of the request.
+    pub request: Option<String>,
     /// The issues the operation was about.
     pub subjects: Vec<IssueId>,
 }
@@ -82,6 +93,7 @@ impl Trailers {
                 Some((TIME, value)) => trailers.time = value.parse().ok(),
                 Some((OP, value)) => trailers.op_id = Some(value.to_owned()),
                 Some((COMMAND, value)) => trailers.command = Some(value.to_owned()),
+                Some((REQUEST, value)) => trailers.request = Some(value.to_owned()),
                 Some((RESULT, value)) => {
                     trailers.subjects = value.split(' ').filter_map(|id| id.parse().ok()).collect();
                 }

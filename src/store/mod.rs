@@ -203,6 +203,17 @@ pub enum StoreError {
     Unsupported(String),
     /// There is no tracker here.
     NotInitialised,
+    /// There was a tracker here: the ref is gone, its traces are not.
+    Lost,
+    /// A configuration key of git holds what cannot be used.
+    BadConfig {
+        /// The key.
+        key: String,
+        /// What it holds.
+        value: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The tracker's format is newer than this version can read or write.
     TooNew {
         /// The version that is needed.
@@ -220,6 +231,8 @@ pub enum StoreError {
         what: String,
         /// How long the lock is held, where known.
         age: Option<Duration>,
+        /// The lock file, when it is one that its process can leave behind.
+        file: Option<PathBuf>,
     },
     /// An object cannot be used.
     Unreadable(Unreadable),

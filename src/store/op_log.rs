@@ -2,7 +2,7 @@
 //!
 //! The keys stand in the commit messages. A folder `ops/` beside the other local files remembers where:
 //! a file a key holding the commit's id, and `upto`, the commit up to which the history was read. All of
-//! it is derived: deleting it costs one walk through the history.
+//! it is derived: deleting the folder costs one walk through the history.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,11 +28,16 @@ pub fn find<B: Backend>(store: &B, tip: &CommitId, op_id: &OpId) -> StoreResult<
         Some(upto) if upto == *tip => {}
         upto => catch_up(store, tip, upto.as_ref(), &dir)?,
     }
-    let Some(commit) = read_id(&dir.join(file_name(op_id.as_str()))) else { return Ok(None) };
+    let file = dir.join(file_name(op_id.as_str()));
+    let commit = match read_id(&file) {
+        Some(commit) => commit,
+        None if file.exists() => return find_by_walking(store, tip, op_id),
+        None => return Ok(None),
+    };
     // The folder is not trusted: the commit must be there, carry the key, and belong to this history.
-    let Ok(info) = store.info(&commit) else { return Ok(None) };
+    let Ok(info) = store.info(&commit) else { return find_by_walking(store, tip, op_id) };
     let carries = Trailers::parse(&info.message).op_id.as_deref() == Some(op_id.as_str());
-    Ok((carries && is_ancestor(store, &commit, tip)?).then_some(info))
+    if carries && is_ancestor(store, &commit, tip)? { Ok(Some(info)) } else { find_by_walking(store, tip, op_id) }
 }
 
 fn find_by_walking<B: Backend>(store: &B, tip: &CommitId, op_id: &OpId) -> StoreResult<Option<CommitInfo>> {
@@ -82,12 +87,10 @@ fn is_ancestor<B: Backend>(store: &B, commit: &CommitId, tip: &CommitId) -> Stor
     if commit == tip {
         return Ok(true);
     }
-    let time = store.info(commit)?.time;
     let mut found = false;
     store.walk(tip, None, &mut |info| {
-        found |= info.id == *commit;
-        // Times grow from parent to child, so past the commit's own time it cannot come any more.
-        Ok(if found || info.time < time { Walk::Stop } else { Walk::On })
+        found = info.id == *commit;
+        Ok(if found { Walk::Stop } else { Walk::On })
     })?;
     Ok(found)
 }

@@ -28,6 +28,8 @@ use super::{Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, St
 pub struct Request<'a> {
     /// The command, as `issue claim`: recorded with the commit.
     pub command: &'a str,
+    /// The request in full, to tell whether a repeated operation id stands for the same one.
+    pub words: &'a str,
     /// Who acts. Its `now` is set anew on each attempt.
     pub context: Context,
     /// Name and address for the commit.
@@ -46,6 +48,8 @@ pub struct Change {
     pub subjects: Vec<IssueId>,
     /// The state after it.
     pub state: Overlay,
+    /// Whether this is the result of an earlier operation, found by its id.
+    pub replayed: bool,
     /// How far the newest event before it lay ahead of this machine's clock, when that was much.
     pub clock_lag: Option<Duration>,
 }
@@ -110,7 +114,8 @@ pub fn transact<B: Backend>(
             other => return other,
         }
     }
-    Err(StoreError::Busy { what: "the tracker's ref, which others kept moving".to_owned(), age: None }.into())
+    Err(StoreError::Busy { what: "the tracker's ref, which others kept moving".to_owned(), age: None, file: None }
+        .into())
 }
 
 /// Decides and commits the beginning of a tracker. [`StoreError::Moved`] when there is one already.
@@ -154,13 +159,13 @@ fn attempt<B: Backend>(
         (true, Some(tip)) => tip,
         (_, tip) => {
             let files = files(&state, &events, base.format, tip.is_none())?;
-            let message = message::compose(&events, request.command, &subjects);
+            let message = message::compose(&events, request.command, request.words, &subjects);
             let author = request.author.clone();
             let new = NewCommit { parent: tip.as_ref(), files, message, author, time: now };
             store.publish(store.write(new)?)?
         }
     };
-    Ok(Change { commit, events, subjects, state, clock_lag })
+    Ok(Change { commit, events, subjects, state, replayed: false, clock_lag })
 }
 
 /// The files that differ after a change.
@@ -195,16 +200,20 @@ fn files(state: &Overlay, events: &[Event], format: &Format, first: bool) -> Res
 fn earlier_change<B: Backend>(store: &B, request: &Request<'_>, info: &CommitInfo) -> Result<Change, Failure> {
     let trailers = message::Trailers::parse(&info.message);
     let command = trailers.command.unwrap_or_default();
-    if let Some(op_id) = request.context.op_id.as_ref().filter(|_| command != request.command) {
-        return Err(Refusal::OpIdReused { op_id: op_id.clone(), command }.into());
-    }
     let snapshot = TreeSnapshot::open(store.tree(&info.id)?)?;
     let events = history::events_of(snapshot.tree(), &info.id).map_err(StoreError::from)?;
+    let same = command == request.command
+        && trailers.request == Some(message::fingerprint(request.words))
+        && events.iter().all(|event| event.actor == request.context.actor);
+    if let Some(op_id) = request.context.op_id.as_ref().filter(|_| !same) {
+        return Err(Refusal::OpIdReused { op_id: op_id.clone(), command }.into());
+    }
     Ok(Change {
         commit: info.id.clone(),
         events,
         subjects: trailers.subjects,
         state: Overlay::new(Rc::new(snapshot)),
+        replayed: true,
         clock_lag: None,
     })
 }

@@ -542,7 +542,19 @@ fn an_operation_id_gives_the_first_result_again() {
     repo.jit(&claim).ok();
     let events = repo.jit(&["events", "query", "--issue", &id, "--json"]).json_lines();
     assert_eq!(events[0]["op_id"], "k1");
-    // What is remembered beside the tracker is not needed.
+    // A key stands for one request of one actor.
+    let other = ["issue", "claim", &id, "bot:b", "--op-id", "k2", "--json"];
+    assert_eq!(repo.jit(&other).code(2).error_code(), "op_id_reused");
+    let other = ["issue", "create", "another", "--op-id", "k1", "--json"];
+    assert_eq!(repo.jit(&other).code(2).error_code(), "op_id_reused");
+    // What is remembered beside the tracker is not needed, and not trusted when it is damaged.
+    for entry in std::fs::read_dir(repo.path().join(".git/jit/ops")).expect("the folder is there") {
+        let path = entry.expect("the folder is there").path();
+        if !path.ends_with("upto") {
+            std::fs::write(path, "").expect("a file can be cut");
+        }
+    }
+    assert_eq!(repo.jit(&create).ok().stdout, first.stdout);
     std::fs::remove_dir_all(repo.path().join(".git/jit/ops")).expect("the folder is there");
     assert_eq!(repo.jit(&create).ok().stdout, first.stdout);
     // An operation that was rolled back with the ref is not found any more.
@@ -585,8 +597,11 @@ fn init_adopts_the_tracker_of_a_remote() {
     let fresh = Repo::git_only();
     assert_eq!(fresh.jit(&["init", "--remote=nobody", "--json"]).code(3).error_code(), "no_remote");
     fresh.git(&["remote", "add", "gone", "/nowhere/at/all"]).ok();
-    assert_eq!(fresh.jit(&["init", "--remote", "gone", "--json"]).code(10).error_code(), "git_failed");
-    assert_eq!(fresh.git(&["rev-parse", "--verify", "refs/jit"]).code, Some(128), "nothing was made");
+    for args in [&["init", "--remote", "gone", "--json"][..], &["init", "--json"]] {
+        assert_eq!(fresh.jit(args).code(10).error_code(), "git_failed");
+        assert_eq!(fresh.git(&["rev-parse", "--verify", "refs/jit"]).code, Some(128), "nothing was made");
+    }
+    fresh.jit(&["init", "--no-remote"]).ok();
 }
 
 #[test]
@@ -623,4 +638,53 @@ fn colours_are_used_when_asked_for() {
     assert!(!repo.out(&["show", &id]).contains('\u{1b}'));
     assert!(repo.out(&["show", &id, "--color", "always"]).contains("\u{1b}["));
     assert!(!repo.run(&["show", &id]).env("NO_COLOR", "1").output().ok().stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn text_may_begin_with_a_hyphen() {
+    let repo = Repo::new();
+    let id = repo.out(&["issue", "create", "-t", "- a title", "-d", "- one\n- two"]);
+    assert_eq!(repo.issue(&id)["description"], "- one\n- two");
+    repo.jit(&["issue", "comment", &id, "- a point", "--json"]).ok();
+    repo.jit(&["issue", "comment", &id, "-q"]).code(2);
+    repo.jit(&["issue", "ask", &id, "-- why?"]).ok();
+    repo.jit(&["issue", "answer", &id, "- because"]).ok();
+    repo.jit(&["issue", "update", &id, "--desc", "-x", "--title", "-y"]).ok();
+    repo.jit(&["gate", "fail", &id, "review", "--note", "- not yet"]).ok();
+    repo.jit(&["issue", "reject", &id, "--reason", "- no"]).ok();
+}
+
+#[test]
+fn a_gate_whose_definition_is_gone_is_judged_no_more() {
+    let repo = Repo::new();
+    let id = repo.out(&["issue", "create", "one", "-g", "review"]);
+    repo.jit(&["gate", "pass", &id, "review"]).ok();
+    repo.jit(&["issue", "update", &id, "--state", "done"]).ok();
+    assert_eq!(repo.jit(&["gate", "rm", &id, "review", "--json"]).code(4).error_code(), "finished");
+    repo.jit(&["gate", "undefine", "review"]).ok();
+    repo.jit(&["issue", "update", &id, "--state", "ready"]).ok();
+    repo.assert_healthy();
+    assert_eq!(repo.jit(&["gate", "pass", &id, "review", "--json"]).code(3).error_code(), "gate_not_found");
+    repo.jit(&["gate", "rm", &id, "review"]).ok();
+}
+
+#[test]
+fn the_ref_reads_as_an_audit_log() {
+    let repo = Repo::new();
+    let id = repo.ready("one");
+    repo.jit(&["issue", "claim", &id, "bot:a"]).ok();
+    repo.jit(&["issue", "update", &id, "--state", "done"]).ok();
+    let log = repo.git(&["log", "-p", "--format=%s%n%b", "refs/jit"]).ok().text();
+    let (short, issue) = (&id[..8], format!("+++ b/issues/{}/{}/{id}.json", &id[..1], &id[1..2]));
+    for expected in [
+        &format!("issue.completed {short} human:Ada\n"),
+        &format!("issue.claimed {short} bot:a\n"),
+        "Jit-Actor: bot:a\n",
+        "Jit-Command: issue claim\n",
+        &issue,
+        "-  \"state\": \"in_progress\",\n+  \"state\": \"done\",\n",
+        "+    \"by\": \"bot:a\",\n",
+    ] {
+        assert!(log.contains(expected), "{expected:?} is not in\n{log}");
+    }
 }

@@ -29,6 +29,7 @@ fn a_kill_at_each_step_leaves_the_old_state_or_the_new_one() {
         assert_mirror_agrees(&repo);
         repo.assert_healthy();
     }
+    assert_eq!(std::fs::read_dir(repo.path().join(".git/jit/locks")).expect("markers were made").count(), 0);
 }
 
 fn step_number(step: &str) -> usize {
@@ -158,4 +159,41 @@ fn lost_objects_come_back_from_a_remote() {
     let mended = repo.jit(&["fsck", "--repair", "--json"]).ok().json();
     assert_eq!(mended["problems"], serde_json::json!([]), "{mended:#}");
     assert_eq!(repo.issue(&id)["title"], "shared");
+}
+
+#[test]
+fn a_lost_ref_is_not_begun_anew_but_set_again() {
+    let repo = Repo::new();
+    let id = repo.create("precious");
+    let tip = repo.tip();
+    for lose in [&["update-ref", "-d", "refs/jit"][..], &["pack-refs", "--all"]] {
+        repo.git(lose).ok();
+        let _ = std::fs::remove_file(repo.path().join(".git/packed-refs"));
+        for args in [&["status", "--json"][..], &["init", "--json"], &["issue", "create", "x", "--json"]] {
+            let output = repo.jit(args).code(4);
+            assert_eq!(output.error_code(), "tracker_lost", "{args:?}");
+        }
+        repo.jit(&["fsck", "--repair"]).ok();
+        assert_eq!(repo.tip(), tip);
+    }
+    for rubbish in ["", "rubbish"] {
+        repo.write(".git/refs/jit", rubbish);
+        assert!(repo.jit(&["list"]).code(1).stderr.contains("jit fsck --repair"));
+        repo.jit(&["fsck"]).code(1);
+        repo.jit(&["fsck", "--repair"]).ok();
+        assert_eq!(repo.tip(), tip);
+    }
+    assert_eq!(repo.issue(&id)["title"], "precious");
+}
+
+#[test]
+fn a_dead_lock_is_cleared_by_reading_too() {
+    let repo = Repo::new();
+    let id = repo.create("one");
+    let killed = repo.run(&["issue", "comment", &id, "x"]).env("JIT_ABORT_AT", "ref-locked").output();
+    assert_eq!(killed.code, None);
+    assert!(repo.path().join(".git/refs/jit.lock").exists());
+    repo.jit(&["list"]).ok();
+    assert!(!repo.path().join(".git/refs/jit.lock").exists());
+    repo.git(&["update-ref", "refs/jit", &repo.tip()]).ok();
 }

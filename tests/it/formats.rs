@@ -159,7 +159,11 @@ fn another_ref_can_hold_the_tracker() {
     repo.git(&["rev-parse", "--verify", "refs/tracker/jit"]).ok();
     assert_eq!(repo.git(&["rev-parse", "--verify", "refs/jit"]).code, Some(128));
     repo.git(&["config", "jit.ref", "refs/heads/main"]).ok();
-    assert_eq!(repo.jit(&["list", "--json"]).code(4).error_code(), "unsupported");
+    assert_eq!(repo.jit(&["list", "--json"]).code(2).error_code(), "bad_configuration");
+    repo.git(&["config", "--unset", "jit.ref"]).ok();
+    repo.jit(&["init"]).ok();
+    repo.jit(&["config", "set", "--local", "jit.ref", "refs/heads/main"]).code(2);
+    repo.jit(&["list"]).ok();
 }
 
 #[test]
@@ -171,7 +175,7 @@ fn every_level_of_durability_works() {
     }
     assert_eq!(repo.jit(&["config", "set", "--local", "fsync", "some"]).code, Some(2));
     repo.git(&["config", "jit.fsync", "some"]).ok();
-    assert_eq!(repo.jit(&["list", "--json"]).code(4).error_code(), "unsupported");
+    assert_eq!(repo.jit(&["list", "--json"]).code(2).error_code(), "bad_configuration");
 }
 
 #[test]

@@ -403,3 +403,45 @@ fn schema_commands(repo: &Repo) -> Vec<String> {
     let commands = schema["commands"].as_array().expect("a list").iter();
     commands.map(|command| command["command"].as_str().expect("text").to_owned()).collect()
 }
+
+#[test]
+fn an_unreadable_dependency_holds_up_its_dependents_and_nobody_else() {
+    let repo = Repo::new();
+    let lost = repo.create("lost");
+    let held = repo.out(&["issue", "create", "held up", "--depends-on", &lost, "-p", "critical", "--ready"]);
+    let free = repo.ready("free");
+    let path = format!("issues/{}/{}/{lost}.json", &lost[..1], &lost[1..2]);
+    repo.plant(&[("100644", &path, b"rubbish")]);
+    let ready = repo.jit(&["ready", "--json"]).ok().json();
+    assert_eq!(
+        (&ready["count"], &ready["issues"][0]["id"], &ready["unreadable"]),
+        (&json!(1), &json!(free), &json!(1))
+    );
+    assert_eq!(repo.out(&["issue", "claim-next", "bot:a"]), free);
+    repo.jit(&["issue", "claim-next", "bot:a"]).code(7);
+    // A change that does not need the dependency is made, and said to be.
+    repo.jit(&["issue", "comment", &held, "waiting", "--json"]).ok();
+    let events = repo.jit(&["events", "query", "--issue", &held, "--type", "issue.commented", "--json"]).json_lines();
+    assert_eq!(events.len(), 1);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_no_change_that_was_not_made() {
+    let repo = Repo::new();
+    let mut shell = repo.command("bash");
+    shell.args(["-c", "jit create full >/dev/full"]);
+    let output = Output::new("full".into(), shell.output().expect("bash can be started")).code(1);
+    assert!(output.stderr.contains("was carried out"), "{output:#?}");
+    assert_eq!(repo.jit(&["list", "--json"]).json()["count"], 1);
+}
+
+#[test]
+fn a_commit_that_is_no_trackers_is_the_wrong_commit() {
+    let repo = Repo::new();
+    let id = repo.create("one");
+    assert_eq!(
+        repo.jit(&["issue", "diff", &id, "HEAD..refs/jit", "--json"]).code(3).error_code(),
+        "revision_not_found"
+    );
+    repo.jit(&["issue", "update", &id, "--state", "done", "--seen", "HEAD"]).code(3);
+}

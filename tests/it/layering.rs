@@ -37,7 +37,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anstyle", &["report/"]),
     ("indicatif", &["report/progress.rs"]),
     ("similar::", &["report/history.rs"]),
-    ("tempfile", &["store/git/objects.rs", "mirror/files.rs", "git_process.rs"]),
+    ("tempfile", &["store/git/objects.rs", "store/git/ref_lock.rs", "mirror/files.rs", "git_process.rs"]),
     ("chrono", &["domain/time.rs"]),
     ("std::env::", &["environment.rs", "lib.rs", "steps.rs"]),
     ("std::process::", &["git_process.rs", "lib.rs", "main.rs", "steps.rs"]),

@@ -228,3 +228,106 @@ fn a_mirror_that_cannot_be_written_does_not_undo_the_change() {
     assert_eq!(repo.issue(&id)["title"], "one");
     assert_eq!(repo.read(".jit"), "a file in the way");
 }
+
+#[test]
+fn an_edit_that_is_taken_back_is_no_edit() {
+    let repo = Repo::new();
+    let id = repo.create("one");
+    let before = repo.read(&file(&id));
+    edit(&repo, &id, |issue| issue["title"] = json!("by hand"));
+    repo.jit(&["issue", "update", &id, "--priority", "high"]).ok();
+    repo.write(&file(&id), before);
+    repo.jit(&["list"]).ok();
+    assert!(repo.read(&file(&id)).contains("high"), "the file follows the tracker again");
+    assert_eq!(status(&repo)["current"], true);
+}
+
+#[test]
+fn edits_that_change_nothing_are_settled_by_an_import() {
+    let repo = Repo::new();
+    let id = repo.create("one");
+    let spaced = repo.read(&file(&id)).replace('\n', "\n ");
+    repo.write(&file(&id), spaced);
+    repo.jit(&["mirror", "import"]).ok();
+    assert_eq!(status(&repo)["current"], true);
+    edit(&repo, &id, |issue| issue["title"] = json!("two"));
+    repo.jit(&["issue", "update", &id, "--title", "two"]).ok();
+    repo.jit(&["mirror", "import"]).ok();
+    assert_eq!(status(&repo)["current"], true);
+}
+
+#[test]
+fn an_import_given_again_takes_nothing_new_for_done() {
+    let repo = Repo::new();
+    let id = repo.create("one");
+    edit(&repo, &id, |issue| issue["title"] = json!("first edit"));
+    repo.jit(&["mirror", "import", "--op-id", "k"]).ok();
+    edit(&repo, &id, |issue| issue["title"] = json!("second edit"));
+    let again = repo.jit(&["mirror", "import", "--op-id", "k", "--json"]).ok().json();
+    assert_eq!(again["imported"], json!([]));
+    assert!(repo.read(&file(&id)).contains("second edit"));
+}
+
+#[test]
+fn an_import_never_overrules_what_changed_meanwhile() {
+    let repo = Repo::new();
+    let id = repo.out(&["issue", "create", "one", "--context", "k=1"]);
+    edit(&repo, &id, |issue| issue["context"] = json!({}));
+    repo.jit(&["issue", "update", &id, "--context", "k=2"]).ok();
+    assert_eq!(repo.jit(&["mirror", "import", "--json"]).code(5).error_code(), "edit_conflict");
+    repo.jit(&["mirror", "refresh", "--discard"]).ok();
+    repo.write(".jit/config.json", r#"{"claim.ttl": "2h"}"#);
+    repo.jit(&["config", "set", "claim.ttl", "3h"]).ok();
+    assert_eq!(repo.jit(&["mirror", "import", "--json"]).code(4).error_code(), "edit_not_allowed");
+    assert_eq!(repo.out(&["config", "get", "claim.ttl"]), "3h");
+    repo.jit(&["mirror", "refresh", "--discard"]).ok();
+    let mut gates: Value = serde_json::from_str(&repo.read(".jit/gates.json")).expect("a document");
+    gates["review"]["title"] = json!("");
+    repo.write(".jit/gates.json", gates.to_string());
+    repo.jit(&["mirror", "import"]).code(2);
+}
+
+#[test]
+fn the_log_has_no_hole_after_an_edit_was_taken_back() {
+    let repo = Repo::new();
+    let log = repo.read(".jit/events.jsonl");
+    repo.write(".jit/events.jsonl", format!("{log}a remark\n"));
+    repo.create("while it was edited");
+    repo.write(".jit/events.jsonl", log.clone());
+    repo.create("after");
+    assert_eq!(repo.read(".jit/events.jsonl").lines().count(), 7);
+    // An edit of the same length is an edit.
+    let same_length = repo.read(".jit/events.jsonl").replacen("tracker", "TRACKER", 1);
+    repo.write(".jit/events.jsonl", &same_length);
+    repo.jit(&["mirror", "refresh"]).ok();
+    assert_eq!(repo.read(".jit/events.jsonl"), same_length);
+    repo.jit(&["mirror", "refresh", "--discard"]).ok();
+    assert_eq!(status(&repo)["current"], true);
+}
+
+#[test]
+fn an_edit_beside_a_half_done_update_is_kept() {
+    let repo = Repo::new();
+    let killed = repo.run(&["issue", "create", "x"]).env("JIT_ABORT_AT", "mirror-intent").output();
+    assert_eq!(killed.code, None);
+    let log = repo.read(".jit/events.jsonl");
+    repo.write(".jit/events.jsonl", format!("{log}mine\n"));
+    repo.jit(&["list"]).ok();
+    assert!(repo.read(".jit/events.jsonl").ends_with("mine\n"));
+}
+
+#[test]
+fn what_is_not_the_mirrors_is_never_discarded() {
+    let repo = Repo::new();
+    let notes = ".jit/issues/11111111-1111-4111-8111-111111111111.json";
+    repo.write(notes, "notes");
+    repo.jit(&["mirror", "refresh", "--discard"]).ok();
+    repo.jit(&["mirror", "refresh"]).ok();
+    assert_eq!(repo.read(notes), "notes");
+    let elsewhere = repo.outside().join("data");
+    std::fs::create_dir_all(&elsewhere).expect("a folder can be made");
+    std::fs::write(elsewhere.join("events.jsonl"), "somebody's log\n").expect("a file can be written");
+    repo.run(&["list"]).env("JIT_DATA_DIR", &elsewhere).output().ok();
+    let kept = std::fs::read_to_string(elsewhere.join("events.jsonl")).expect("the file is there");
+    assert_eq!(kept, "somebody's log\n");
+}

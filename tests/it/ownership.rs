@@ -147,3 +147,54 @@ fn an_event_of_the_holder_counts_as_having_seen() {
     repo.jit(&["gate", "rm", &other, "review"]).ok();
     repo.jit_as("bot:a", &["issue", "update", &other, "--state", "done"]).ok();
 }
+
+#[test]
+fn an_edit_in_the_same_command_does_not_count_as_having_seen() {
+    let repo = Repo::new();
+    let id = repo.ready("one");
+    repo.jit_as("bot:a", &["issue", "claim", &id]).ok();
+    repo.jit(&["issue", "update", &id, "--title", "two"]).ok();
+    let finish = ["issue", "update", &id, "--label", "x", "--state", "done", "--json"];
+    assert_eq!(repo.jit_as("bot:a", &finish).code(4).error_code(), "unseen_changes");
+}
+
+#[test]
+fn a_token_of_an_older_claim_is_dead_too() {
+    let repo = Repo::new();
+    let id = repo.ready("passed around");
+    let mut tokens = Vec::new();
+    for agent in ["bot:a", "bot:b", "bot:c"] {
+        let claimed = repo.jit_as(agent, &["issue", "claim", &id, "--json"]).ok().json();
+        tokens.push(claimed["claim"]["token"].as_str().expect("a token").to_owned());
+        repo.jit(&["issue", "release", &id]).ok();
+    }
+    for (agent, token) in ["bot:a", "bot:b", "bot:c"].iter().zip(&tokens) {
+        for args in [&["issue", "update", &id, "--state", "done"][..], &["issue", "comment", &id, "late"]] {
+            let output = repo.run(args).env("JIT_AGENT", agent).env("JIT_CLAIM", token).output();
+            assert_eq!(output.code, Some(5), "{agent}: {output:#?}");
+        }
+    }
+    repo.jit_as("bot:a", &["issue", "comment", &id, "a stranger's word"]).ok();
+}
+
+#[test]
+fn taking_an_issue_up_by_its_state_respects_its_assignee() {
+    let repo = Repo::new();
+    let id = repo.ready("for bob");
+    repo.jit(&["issue", "assign", &id, "bot:bob"]).ok();
+    let take = ["issue", "update", &id, "--state", "in_progress", "--json"];
+    assert_eq!(repo.jit_as("bot:eve", &take).code(5).error_code(), "assigned_to_other");
+    assert_eq!(repo.jit_as("bot:eve", &["ready", "--json"]).ok().json()["count"], 0, "it is no work for her");
+    assert_eq!(repo.jit(&["ready", "--json"]).ok().json()["count"], 1);
+    repo.jit_as("bot:bob", &take).ok();
+}
+
+#[test]
+fn a_person_may_assign_what_an_agent_holds() {
+    let repo = Repo::new();
+    let id = repo.ready("held");
+    repo.jit_as("bot:a", &["issue", "claim", &id]).ok();
+    repo.jit(&["issue", "assign", &id, "bot:carol"]).ok();
+    let events = repo.jit(&["events", "tail", "-n", "1", "--json"]).json_lines();
+    assert_eq!(events[0]["actor"], "human:Ada", "the one it is meant for is not the one who acts");
+}

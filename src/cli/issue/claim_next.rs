@@ -10,6 +10,7 @@ use crate::domain::id::IssueId;
 use crate::domain::name::Actor;
 use crate::domain::ops::claim::{Terms, claim_next};
 use crate::domain::query::claimable;
+use crate::domain::snapshot::Scan;
 use crate::domain::time::parse_duration;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
@@ -51,12 +52,16 @@ impl ClaimNext {
         let (holder, _) = session.actor(manners.actor.as_ref())?;
         let terms = Terms { holder: self.to.clone().unwrap_or(holder), ttl: self.ttl };
         let started = std::time::Instant::now();
+        let mut reopened: Option<Session> = None;
         loop {
+            let session = reopened.as_ref().unwrap_or(session);
             let (tip, outcome) = attempt(session, &manners, &terms)?;
             let left = self.wait.unwrap_or_default().saturating_sub(started.elapsed());
             match outcome {
                 Err(error) if error.class == Class::Nothing && !left.is_zero() => {
                     session.await_change(&tip, left.min(LOOK_AGAIN))?;
+                    // A handle that lives long loses sight of new packs.
+                    reopened = Some(session.reopen()?);
                 }
                 outcome => {
                     let answer = Answer::product("claimed").rest(format!(" for {}", terms.holder));
@@ -74,7 +79,7 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
     };
     for _ in 0..OPTIMISTIC {
         let view = session.view()?;
-        let candidates = candidates(session, scan(session, &view.state)?.issues);
+        let candidates = candidates(session, scan(session, &view.state)?);
         let outcome = claim(&candidates);
         let nothing = |error: &Error| error.class == Class::Nothing;
         let stale = || session.view().is_ok_and(|now| now.commit != view.commit);
@@ -85,32 +90,12 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
     let tip = session.view()?.commit;
     let outcome = session.change("issue claim-next", manners, |draft| {
         use crate::domain::snapshot::Snapshot;
-        let candidates = candidates(session, draft.state().scan()?.issues);
+        let candidates = candidates(session, draft.state().scan()?);
         claim_next(draft, &candidates, terms).map(|id| vec![id])
     });
     Ok((tip, outcome))
 }
 
-fn candidates(session: &Session, issues: Vec<crate::domain::issue::Issue>) -> Vec<IssueId> {
-    claimable(&Graph::of(issues), session.now()).iter().map(|issue| issue.id).collect()
-}
-
-impl Session {
-    /// Waits until the tracker is no longer at `tip`, at most `patience`. Whether it moved.
-    pub fn await_change(&self, tip: &CommitId, patience: Duration) -> Result<bool> {
-        use crate::store::Backend;
-        let started = std::time::Instant::now();
-        let mut pause = Duration::from_millis(5);
-        loop {
-            if self.store.tip()?.as_ref() != Some(tip) {
-                return Ok(true);
-            }
-            let left = patience.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                return Ok(false);
-            }
-            std::thread::sleep(pause.min(left));
-            pause = (pause * 2).min(Duration::from_millis(40));
-        }
-    }
+fn candidates(session: &Session, scan: Scan) -> Vec<IssueId> {
+    claimable(&Graph::of_scan(scan), session.now()).iter().map(|issue| issue.id).collect()
 }

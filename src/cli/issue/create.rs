@@ -18,13 +18,13 @@ use crate::session::{Manners, Session};
 #[derive(Args, Debug)]
 pub struct Create {
     /// The title: one line of up to 500 characters
-    #[arg(short, long, value_name = "TITLE")]
+    #[arg(short, long, value_name = "TITLE", allow_hyphen_values = true)]
     title: Option<Title>,
     /// The title
     #[arg(value_name = "TITLE", conflicts_with = "title")]
     words: Option<Title>,
     /// The description
-    #[arg(short, long = "desc", alias = "description", value_name = "TEXT")]
+    #[arg(short, long = "desc", alias = "description", value_name = "TEXT", allow_hyphen_values = true)]
     desc: Option<String>,
     /// Read the description from a file, or from stdin with `-`
     #[arg(long, value_name = "FILE", conflicts_with = "desc")]

@@ -38,7 +38,7 @@ pub struct Reject {
     /// The issue
     id: IdPrefix,
     /// Why
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     reason: String,
     #[command(flatten)]
     force: Force,

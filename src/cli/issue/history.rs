@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::store::history::walk_events;
 use crate::store::layout::issue_path;
 use crate::store::snapshot::read_file;
-use crate::store::{Backend, CommitId, StoreError, Walk, transact};
+use crate::store::{CommitId, StoreError, Walk, transact};
 
 /// Show the changes of an issue, newest first
 ///
@@ -99,7 +99,7 @@ impl Diff {
         let view = session.view()?;
         let commit = |revision: &str| match revision {
             "" => Ok(view.commit.clone()),
-            revision => session.store.resolve(revision),
+            revision => session.view_named(revision).map(|view| view.commit),
         };
         let (from, to) = (commit(from)?, commit(to)?);
         let id = [&view.commit, &to, &from]

@@ -88,7 +88,7 @@ impl List {
             unassigned: self.unassigned,
         };
         let view = session.view()?;
-        let graph = Graph::of(scan(session, &view.state)?.issues);
+        let graph = Graph::of_scan(scan(session, &view.state)?);
         let mut issues: Vec<Issue> =
             graph.issues().filter(|issue| criteria.accepts(issue, graph.is_blocked(issue))).cloned().collect();
         sort(&mut issues, self.sort.into());
@@ -102,25 +102,9 @@ pub fn listing(view: &View, graph: &Graph, mut issues: Vec<Issue>, limit: usize,
     if limit > 0 {
         issues.truncate(limit);
     }
-    let blockers = |issue: &Issue| -> Vec<IssueRef> {
-        if issue.state.is_finished() {
-            return Vec::new();
-        }
-        graph.open_dependencies(issue).map(IssueRef::from).collect()
-    };
+    let blockers = |issue: &Issue| -> Vec<IssueRef> { graph.blockers(issue).map(IssueRef::from).collect() };
     let rows = issues.iter().map(|issue| IssueRow::new(issue, blockers(issue))).collect();
-    let full = full.then(|| {
-        let docs = issues.iter().map(|issue| {
-            let blocked_by = blockers(issue);
-            IssueDoc {
-                short_id: issue.id.short(),
-                blocked: !blocked_by.is_empty(),
-                blocked_by,
-                commit: view.commit.0.clone(),
-                issue: issue.clone(),
-            }
-        });
-        docs.collect()
-    });
-    IssueList { rows, full, total, show_blockers: false }
+    let doc = |issue: &Issue| IssueDoc::new(issue.clone(), blockers(issue), &view.commit.0);
+    let full = full.then(|| issues.iter().map(doc).collect());
+    IssueList { rows, full, total, unreadable: graph.unreadable(), show_blockers: false }
 }

@@ -44,7 +44,8 @@ impl Show {
         let mut docs = Vec::new();
         for id in &self.ids {
             let issue = session.resolve(&view.state, id)?;
-            docs.push(IssueDoc::new(issue, &view.state, &view.commit.0).map_err(StoreError::from)?);
+            let blockers = view.state.blockers(&issue).map_err(StoreError::from)?;
+            docs.push(IssueDoc::new(issue, blockers.iter().map(IssueRef::from).collect(), &view.commit.0));
         }
         let names: Vec<String> = self.field.into_iter().chain(self.fields).collect();
         if !names.is_empty() {

@@ -17,6 +17,7 @@ pub struct Comment {
     /// The issue
     id: IdPrefix,
     /// The text, or `-` to read it from stdin
+    #[arg(allow_hyphen_values = true)]
     text: String,
 }
 
@@ -39,6 +40,7 @@ pub struct Ask {
     /// The issue
     id: IdPrefix,
     /// The question, or `-` to read it from stdin
+    #[arg(allow_hyphen_values = true)]
     question: String,
     #[command(flatten)]
     force: Force,
@@ -63,6 +65,7 @@ pub struct Answer {
     /// The issue
     id: IdPrefix,
     /// The answer, or `-` to read it from stdin
+    #[arg(allow_hyphen_values = true)]
     text: String,
 }
 

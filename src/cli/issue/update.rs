@@ -12,7 +12,6 @@ use crate::domain::state::{Priority, State};
 use crate::error::Result;
 use crate::report::Report;
 use crate::session::Session;
-use crate::store::Backend;
 
 /// Change issues: all of them, in one commit, or none
 ///
@@ -23,10 +22,10 @@ pub struct Update {
     #[arg(required = true, value_name = "ID")]
     ids: Vec<IdPrefix>,
     /// The new title
-    #[arg(short, long, value_name = "TITLE")]
+    #[arg(short, long, value_name = "TITLE", allow_hyphen_values = true)]
     title: Option<Title>,
     /// The new description
-    #[arg(short, long = "desc", alias = "description", value_name = "TEXT")]
+    #[arg(short, long = "desc", alias = "description", value_name = "TEXT", allow_hyphen_values = true)]
     desc: Option<String>,
     /// Read the new description from a file, or from stdin with `-`
     #[arg(long, value_name = "FILE", conflicts_with = "desc")]
@@ -105,18 +104,22 @@ impl Done {
 }
 
 fn change(session: &Session, ids: &[IdPrefix], asked: &Asked, seen: Option<&str>, force: Force) -> Result<Report> {
-    let seen = seen.map(|commit| session.store.resolve(commit).map_err(Into::into).and_then(|id| session.view_at(id)));
+    let seen = seen.map(|commit| session.view_named(commit));
     let seen = seen.transpose()?;
     let many = ids.len() > 1;
     let result = session.change("issue update", &force.manners(), |draft| {
-        let mut all = Vec::new();
+        let mut all: Vec<crate::domain::id::IssueId> = Vec::new();
         for id in ids {
             // What was seen is read at a fixed commit, so it is the same on every attempt.
             let seen = match &seen {
                 Some(view) => crate::domain::draft::resolve(&view.state, id).ok().map(Box::new),
                 None => None,
             };
-            all.extend(update(draft, std::slice::from_ref(id), asked, &Finish { seen, reason: None })?);
+            for id in update(draft, std::slice::from_ref(id), asked, &Finish { seen, reason: None })? {
+                if !all.contains(&id) {
+                    all.push(id);
+                }
+            }
         }
         Ok(all)
     });
@@ -129,7 +132,7 @@ fn change(session: &Session, ids: &[IdPrefix], asked: &Asked, seen: Option<&str>
             let tip = session.view()?.commit;
             let id = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
             let state = asked.state.map_or("done", State::as_str);
-            Err(error.hint(format!("look at it, then jit issue update {id} --state {state} --seen {}", tip.short())))
+            Err(error.hint(format!("jit issue update {id} --state {state} --seen {}", tip.short())))
         }
         Err(error) => Err(error),
     }

@@ -40,12 +40,6 @@ pub fn claim(draft: &mut Draft<'_>, prefix: &IdPrefix, terms: &Terms) -> Decisio
     if !held && !matches!(issue.state, State::Open | State::Ready) {
         return Err(Refusal::NotClaimable { id, state: issue.state });
     }
-    if let Some(assignee) = draft.issue(id)?.assignee
-        && assignee != terms.holder
-        && !draft.context.force
-    {
-        return Err(Refusal::AssignedToOther { id, assignee });
-    }
     take(draft, id, terms)?;
     Ok(id)
 }
@@ -70,6 +64,12 @@ fn free(draft: &mut Draft<'_>, issue: &Issue, held: &Claim, holder: &Actor) -> D
 /// Makes the claim. The issue must be free.
 pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decision {
     let issue = draft.issue(id)?;
+    if let Some(assignee) = issue.assignee.as_ref().filter(|assignee| **assignee != terms.holder)
+        && issue.claim.is_none()
+        && !draft.context.force
+    {
+        return Err(Refusal::AssignedToOther { id, assignee: assignee.clone() });
+    }
     let blockers = draft.state().blockers(&issue)?;
     if !blockers.is_empty() {
         let by = blockers.iter().map(Named::from).collect();
@@ -93,7 +93,7 @@ pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decisio
 /// Reads candidates until one can be had. Refused with [`Refusal::NothingReady`] when none can.
 pub fn claim_next(draft: &mut Draft<'_>, candidates: &[IssueId], terms: &Terms) -> Decision<IssueId> {
     for id in candidates {
-        let Some(issue) = draft.state().issue(*id)? else { continue };
+        let Ok(Some(issue)) = draft.state().issue(*id) else { continue };
         if is_available(draft, &issue, &terms.holder)? {
             if let Some(held) = &issue.claim {
                 free(draft, &issue, held, &terms.holder)?;
@@ -108,10 +108,11 @@ pub fn claim_next(draft: &mut Draft<'_>, candidates: &[IssueId], terms: &Terms) 
 /// Whether `holder` may take up `issue` unasked: released for work, not blocked, not meant for another.
 fn is_available(draft: &Draft<'_>, issue: &Issue, holder: &Actor) -> Decision<bool> {
     let meant_for_other = issue.claim.is_none() && issue.assignee.as_ref().is_some_and(|assignee| assignee != holder);
+    // A dependency that cannot be read holds the issue up, and nothing else.
     Ok(issue.deleted.is_none()
         && is_up_for_work(issue, draft.context.clock)
         && !meant_for_other
-        && draft.state().blockers(issue)?.is_empty())
+        && draft.state().blockers(issue).is_ok_and(|blockers| blockers.is_empty()))
 }
 
 /// Renews the lease of a claim. Quiet when the claim has none.

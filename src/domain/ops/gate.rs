@@ -5,7 +5,7 @@ use crate::domain::event::{Body, GateRef, Judgement};
 use crate::domain::gate::Gate;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::limits;
-use crate::domain::name::GateKey;
+use crate::domain::name::{GateKey, TITLE_CHARS};
 use crate::domain::refusal::{Decision, Named, Refusal};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::GateStatus;
@@ -15,15 +15,21 @@ use super::state::complete_if_gates_passed;
 
 /// Defines a gate. Refused when its key is taken.
 pub fn define(draft: &mut Draft<'_>, gate: &Gate) -> Decision {
-    limits::check_text("a gate's description", &gate.description)?;
-    if gate.title.trim().is_empty() || gate.title.chars().count() > 500 {
-        let why = "a gate's title has 1 to 500 characters".to_owned();
-        return Err(Refusal::Invalid { what: "the title".to_owned(), why });
-    }
+    check(gate)?;
     if draft.state().gate(&gate.key)?.is_some() {
         return Err(Refusal::GateExists(gate.key.clone()));
     }
     draft.emit(None, Body::GateDefined(gate.clone()))
+}
+
+/// Refuses a definition that is too large or has no title.
+pub(super) fn check(gate: &Gate) -> Decision {
+    limits::check_text("a gate's description", &gate.description)?;
+    if gate.title.trim().is_empty() || gate.title.chars().count() > TITLE_CHARS {
+        let why = format!("a gate's title has 1 to {TITLE_CHARS} characters");
+        return Err(Refusal::Invalid { what: "the title".to_owned(), why });
+    }
+    Ok(())
 }
 
 /// Takes a gate's definition away. Refused while unfinished issues carry it; finding those reads every issue.
@@ -68,6 +74,9 @@ pub fn remove(draft: &mut Draft<'_>, prefix: &IdPrefix, keys: &[GateKey]) -> Dec
     let present: Vec<&GateKey> = keys.iter().filter(|key| issue.gates.contains_key(*key)).collect();
     if !present.is_empty() {
         authorize(draft, &issue)?;
+        if issue.state.is_finished() {
+            return Err(Refusal::Finished { id: issue.id, state: issue.state, what: "gates" });
+        }
     }
     for gate in present {
         draft.emit(issue.id, Body::GateRemoved(GateRef { gate: gate.clone() }))?;
@@ -92,9 +101,7 @@ pub fn judge(draft: &mut Draft<'_>, prefix: &IdPrefix, verdict: &Verdict) -> Dec
     let issue = draft.resolve(prefix)?;
     let key = &verdict.judgement.gate;
     let known = issue.gates.get(key);
-    if known.is_none() {
-        require_gates(draft.state(), [key])?;
-    }
+    require_gates(draft.state(), [key])?;
     let status = if verdict.passed { GateStatus::Passed } else { GateStatus::Failed };
     let repeated = known.is_some_and(|known| {
         known.status == status
@@ -109,7 +116,7 @@ pub fn judge(draft: &mut Draft<'_>, prefix: &IdPrefix, verdict: &Verdict) -> Dec
         authorize(draft, &issue)?;
     }
     if issue.state.is_finished() && !verdict.passed {
-        return Err(Refusal::Finished { id: issue.id, state: issue.state, what: "failed gates" });
+        return Err(Refusal::Finished { id: issue.id, state: issue.state, what: "verdicts" });
     }
     if known.is_none() {
         draft.emit(issue.id, Body::GateAdded(GateRef { gate: key.clone() }))?;

@@ -67,7 +67,7 @@ fn import_issue(draft: &mut Draft<'_>, file: &str, base: &Issue, now: &Issue) ->
         labels_added: now.labels.difference(&base.labels).cloned().collect(),
         labels_removed: base.labels.difference(&now.labels).cloned().collect(),
         context_set: context_set(base, now, &current)?,
-        context_unset: base.context.keys().filter(|key| !now.context.contains_key(*key)).cloned().collect(),
+        context_unset: context_unset(base, now, &current)?,
     };
     let assignee = join(base, "assignee", &base.assignee, &now.assignee, &current.assignee)?;
     let state = join(base, "state", &base.state, &now.state, &current.state)?;
@@ -122,6 +122,17 @@ fn context_set(base: &Issue, now: &Issue, current: &Issue) -> Decision<BTreeMap<
     Ok(set)
 }
 
+fn context_unset(base: &Issue, now: &Issue, current: &Issue) -> Decision<BTreeSet<String>> {
+    let mut unset = BTreeSet::new();
+    for (key, value) in base.context.iter().filter(|(key, _)| !now.context.contains_key(*key)) {
+        let field = format!("context.{key}");
+        if join(base, &field, &Some(value), &None, &current.context.get(key))?.is_some() {
+            unset.insert(key.clone());
+        }
+    }
+    Ok(unset)
+}
+
 /// Refuses edits of what only commands change.
 fn check_untouched(file: &str, base: &Issue, now: &Issue) -> Decision {
     let verdicts_kept = now.gates.iter().all(|(key, verdict)| match base.gates.get(key) {
@@ -130,7 +141,11 @@ fn check_untouched(file: &str, base: &Issue, now: &Issue) -> Decision {
     });
     let id = base.id.short();
     let checks = [
-        ("claim", base.claim == now.claim && base.last_claim == now.last_claim, format!("jit issue claim {id}")),
+        (
+            "claim",
+            (&base.claim, &base.last_claim, &base.ended_claims) == (&now.claim, &now.last_claim, &now.ended_claims),
+            format!("jit issue claim {id}"),
+        ),
         ("comments", base.comments == now.comments, format!("jit issue comment {id} TEXT")),
         ("gates", verdicts_kept, format!("jit gate pass {id} KEY")),
         ("question", base.question == now.question, format!("jit issue ask {id} TEXT")),
@@ -171,26 +186,42 @@ fn import_gates(
         match base.get(key) {
             Some(before) if before == gate => {}
             Some(before) => {
-                if draft.state().gate(key)?.as_ref() != Some(before) {
-                    return Err(refuse("definition", "it changed in the tracker too: jit gate show KEY"));
-                }
+                check_gate_unmoved(draft, file, before)?;
+                gate::check(gate)?;
                 draft.emit(None, Body::GateDefined(gate.clone()))?;
             }
             None => gate::define(draft, gate)?,
         }
     }
-    for key in base.keys().filter(|key| !now.contains_key(*key)) {
+    for (key, before) in base.iter().filter(|(key, _)| !now.contains_key(*key)) {
         if draft.state().gate(key)?.is_some() {
+            check_gate_unmoved(draft, file, before)?;
             gate::undefine(draft, key)?;
         }
     }
     Ok(())
 }
 
+/// Refuses an edit of a definition that changed in the tracker too.
+fn check_gate_unmoved(draft: &Draft<'_>, file: &str, before: &Gate) -> Decision {
+    if draft.state().gate(&before.key)?.as_ref() == Some(before) {
+        return Ok(());
+    }
+    Err(Refusal::EditNotAllowed {
+        file: file.to_owned(),
+        field: before.key.to_string(),
+        instead: format!("it changed in the tracker too: jit gate show {}", before.key),
+    })
+}
+
 fn import_settings(draft: &mut Draft<'_>, file: &str, base: &Settings, now: &Settings) -> Decision {
     let keys: BTreeSet<&String> = base.iter().chain(now.iter()).map(|(key, _)| key).collect();
     for key in keys.into_iter().filter(|key| base.get(key) != now.get(key)) {
         let refuse = |why: String| Refusal::EditNotAllowed { file: file.to_owned(), field: key.clone(), instead: why };
+        let current = draft.state().settings()?.get(key).cloned();
+        if current.as_ref() != base.get(key) && current.as_ref() != now.get(key) {
+            return Err(refuse(format!("it changed in the tracker too: jit config get {key}")));
+        }
         if let Some(value) = now.get(key) {
             let known = Known::find(key).ok_or_else(|| refuse("jit config list shows the settings".to_owned()))?;
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -14,7 +14,7 @@ use crate::domain::state::{Priority, State};
 
 use super::authorize;
 use super::dep;
-use super::state::{Finish, set_state};
+use super::state::{Finish, check_seen, set_state};
 
 /// A new issue as asked for.
 #[derive(Clone, Debug)]
@@ -84,6 +84,10 @@ pub fn update(
     check_context(&update.edit.context_set)?;
     let issues = draft.resolve_all(prefixes)?;
     for issue in &issues {
+        if let Some(state) = update.state {
+            // Before the edit: the holder's own event would make everything count as seen.
+            check_seen(draft, issue, state, finish)?;
+        }
         change(draft, issue, &update.edit)?;
         if let Some(state) = update.state {
             let issue = draft.issue(issue.id)?;

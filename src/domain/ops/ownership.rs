@@ -43,10 +43,21 @@ fn trespass(draft: &Draft<'_>, issue: &Issue, claim: &Claim) -> Option<Refusal> 
     superseded.then(|| Refusal::Superseded { id: issue.id, by: claim.by.clone(), generation: claim.generation })
 }
 
+/// Refuses words of a named holder whose claim has ended: others may comment, it cannot know that it may.
+pub(super) fn refuse_former_holder(draft: &Draft<'_>, issue: &Issue) -> Decision {
+    let live = issue.claim.as_ref().map(|claim| claim.token);
+    if draft.context.named && draft.context.token.is_some_and(|token| Some(token) != live) {
+        check_not_superseded(draft, issue)?;
+    }
+    Ok(())
+}
+
 /// Refuses a caller whose claim on this issue was ended by somebody else.
 pub(super) fn check_not_superseded(draft: &Draft<'_>, issue: &Issue) -> Decision {
     match (&issue.last_claim, draft.context.token) {
-        (Some(last), Some(token)) if last.token == token && !issue.state.is_finished() => {
+        (Some(last), Some(token))
+            if (last.token == token || issue.ended_claims.contains(&token)) && !issue.state.is_finished() =>
+        {
             Err(Refusal::Superseded { id: issue.id, by: last.by.clone(), generation: last.generation })
         }
         _ => Ok(()),

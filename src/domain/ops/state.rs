@@ -29,6 +29,7 @@ pub fn set_state(draft: &mut Draft<'_>, issue: &Issue, to: State, finish: &Finis
     if !from.may_become(to) {
         return Err(Refusal::Transition { id, from, to });
     }
+    check_seen(draft, issue, to, finish)?;
     if to.needs_unblocked() {
         check_unblocked(draft, issue, to)?;
     }
@@ -38,7 +39,6 @@ pub fn set_state(draft: &mut Draft<'_>, issue: &Issue, to: State, finish: &Finis
             take(draft, id, &Terms { holder: draft.context.actor.clone(), ttl: None })
         }
         State::Gated => {
-            check_seen(draft, issue, finish)?;
             if issue.outstanding_gates().next().is_none() {
                 return draft.emit(id, Body::IssueCompleted(ended()));
             }
@@ -46,7 +46,6 @@ pub fn set_state(draft: &mut Draft<'_>, issue: &Issue, to: State, finish: &Finis
         }
         State::Done => {
             check_gates(issue)?;
-            check_seen(draft, issue, finish)?;
             draft.emit(id, Body::IssueCompleted(ended()))
         }
         State::Rejected => draft.emit(id, Body::IssueRejected(ended())),
@@ -83,7 +82,10 @@ fn check_gates(issue: &Issue) -> Decision {
 }
 
 /// Refuses a holder who finishes what others have changed meanwhile, unless it says it has seen that.
-fn check_seen(draft: &Draft<'_>, issue: &Issue, finish: &Finish) -> Decision {
+pub(super) fn check_seen(draft: &Draft<'_>, issue: &Issue, to: State, finish: &Finish) -> Decision {
+    if !matches!(to, State::Gated | State::Done) || issue.state == to {
+        return Ok(());
+    }
     let Some(claim) = issue.claim.as_ref().filter(|claim| draft.context.named && claim.by == draft.context.actor)
     else {
         return Ok(());

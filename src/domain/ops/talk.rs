@@ -9,11 +9,13 @@ use crate::domain::refusal::{Decision, Refusal};
 use crate::domain::state::State;
 
 use super::authorize;
+use super::ownership::refuse_former_holder;
 
 /// Adds a comment. Anybody may, also on what somebody else holds.
 pub fn comment(draft: &mut Draft<'_>, prefix: &IdPrefix, text: &str) -> Decision<IssueId> {
     let said = said("a comment", text)?;
     let issue = draft.resolve(prefix)?;
+    refuse_former_holder(draft, &issue)?;
     draft.emit(issue.id, Body::IssueCommented(said))?;
     Ok(issue.id)
 }

@@ -4,6 +4,7 @@ mod locate;
 mod objects;
 mod odb;
 mod queue;
+mod ref_lock;
 mod refs;
 mod tree;
 mod work_tree;
@@ -22,6 +23,7 @@ use super::message::Trailers;
 use super::{Backend, CommitId, CommitInfo, NewCommit, StoreError, StoreResult, Turn, Unpublished, Walk};
 
 pub use objects::Durability;
+pub use refs::check_name as check_ref_name;
 pub use tree::GitTree;
 pub use work_tree::Head;
 
@@ -120,6 +122,11 @@ impl GitStore {
         writer.write_out()
     }
 
+    /// Points the ref to a commit whatever it holds, to mend one that is broken.
+    pub fn set_ref(&self, commit: &Unpublished) -> StoreResult<()> {
+        self.refs.set(commit)
+    }
+
     /// Commit ids the tracker's ref held before, newest first, from its reflog.
     pub fn earlier_tips(&self) -> Vec<CommitId> {
         self.refs.earlier_tips()
@@ -151,7 +158,7 @@ impl GitStore {
         let object = self.objects.read(&id).ok().filter(|object| object.0 == gix::objs::Kind::Commit);
         let tree = object.and_then(|(_, data)| gix::objs::CommitRefIter::from_bytes(&data, id.kind()).tree_id().ok());
         tree.ok_or_else(|| {
-            let why = "is missing or damaged; `jit fsck` looks for what can be recovered";
+            let why = "is missing or damaged";
             StoreError::Unreadable(super::codec::unreadable(&format!("commit {id}"), why))
         })
     }

@@ -35,9 +35,11 @@ impl Durability {
             None | Some("batch") => Ok(Self::Batch),
             Some("full") => Ok(Self::Full),
             Some("off") => Ok(Self::Off),
-            Some(other) => Err(StoreError::Unsupported(format!(
-                "the value `{other}` of the git configuration key jit.fsync (off, batch or full)"
-            ))),
+            Some(other) => Err(StoreError::BadConfig {
+                key: "jit.fsync".to_owned(),
+                value: other.to_owned(),
+                why: "write off, batch or full".to_owned(),
+            }),
         }
     }
 }

@@ -14,7 +14,7 @@ impl Turn for FileLock {}
 /// Waits for one's turn, at most a minute.
 pub fn wait(state_dir: &Path) -> StoreResult<FileLock> {
     file_lock::lock(&state_dir.join("queue"), PATIENCE).map_err(|why| match why {
-        LockError::Busy => StoreError::Busy { what: "the writers' queue".to_owned(), age: Some(PATIENCE) },
+        LockError::Busy => StoreError::Busy { what: "the writers' queue".to_owned(), age: Some(PATIENCE), file: None },
         LockError::Io(source) => StoreError::Io { doing: "taking the writers' queue".to_owned(), source },
     })
 }

@@ -28,7 +28,7 @@ impl GitStore {
             Some(tree) if git.is_clean()? => Some(tree),
             _ => {
                 let index = self.repo().index_path();
-                Some(git.write_work_tree(&index, &self.common_dir.join("jit"))?)
+                Some(git.write_work_tree(&index, self.objects.folder(), &self.state_dir)?)
             }
         };
         Ok(Head { commit, tree })

@@ -1,0 +1,91 @@
+//! The event log of the mirror: one event a line, oldest first.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+
+use crate::store::git::GitStore;
+use crate::store::{CommitId, history};
+
+use super::files::OnDisk;
+use super::stamp::LogStamp;
+use super::update::Run;
+use super::{MirrorError, MirrorResult};
+
+/// The event log.
+pub(super) const EVENTS: &str = "events.jsonl";
+
+impl Run<'_> {
+    /// Appends what came to the event log, or writes it anew. A log that is not as it was written, nor what
+    /// a run that ended half way left, was changed by hand.
+    pub(super) fn events(&mut self) -> MirrorResult<()> {
+        let path = self.mirror.dir.join(EVENTS);
+        let io = |source| MirrorError::Io { path: path.clone(), source };
+        let there = fs::symlink_metadata(&path).ok();
+        let known = &self.stamp.events;
+        let untouched = there
+            .as_ref()
+            .is_some_and(|meta| meta.is_file() && (meta.len(), modified_ns(meta)) == (known.size, known.modified_ns));
+        let since = CommitId(known.commit.clone());
+        let news = if untouched { follow(self.store, &since, &self.tip)? } else { None };
+        if let Some(news) = news {
+            if !news.is_empty() {
+                let mut file = OpenOptions::new().append(true).open(&path).map_err(io)?;
+                file.write_all(&lines(&news)).map_err(io)?;
+            }
+        } else {
+            let whole = lines(&history::events_between(self.store, None, &self.tip)?);
+            if there.is_some() && !untouched && !self.manner.discard && !self.is_own_log(&whole)? {
+                self.stamp.kept.entry(EVENTS.to_owned()).or_insert_with(|| since.0.clone());
+                self.report.kept.push(EVENTS.to_owned());
+                return Ok(());
+            }
+            self.mirror.put(EVENTS, &whole)?;
+        }
+        let meta = fs::symlink_metadata(&path).map_err(io)?;
+        self.stamp.events = LogStamp { commit: self.tip.0.clone(), size: meta.len(), modified_ns: modified_ns(&meta) };
+        self.stamp.kept.remove(EVENTS);
+        Ok(())
+    }
+
+    /// Whether the log on disk is the beginning of one that this program has written, or was writing.
+    fn is_own_log(&self, whole: &[u8]) -> MirrorResult<bool> {
+        let OnDisk::File(there) = self.mirror.look(EVENTS)? else { return Ok(false) };
+        if whole.starts_with(&there) {
+            return Ok(true);
+        }
+        let earlier = self.stamp.pending.iter().chain([&self.stamp.events.commit, &self.stamp.commit]);
+        for id in earlier {
+            let commits = history::events_between(self.store, None, &CommitId(id.clone()));
+            if commits.is_ok_and(|commits| lines(&commits).starts_with(&there)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The commits after `since` up to `tip`; `None` when `tip` does not build on `since`.
+fn follow(store: &GitStore, since: &CommitId, tip: &CommitId) -> MirrorResult<Option<Vec<history::Recorded>>> {
+    if since == tip {
+        return Ok(Some(Vec::new()));
+    }
+    // A commit that is gone tells nothing.
+    let Ok(commits) = history::events_between(store, Some(since), tip) else { return Ok(None) };
+    let builds = commits.iter().any(|commit| commit.info.parents.contains(since));
+    Ok(builds.then_some(commits))
+}
+
+/// When a file was written, in nanoseconds.
+pub(super) fn modified_ns(meta: &fs::Metadata) -> i128 {
+    i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())
+}
+
+fn lines(commits: &[history::Recorded]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for event in commits.iter().flat_map(|commit| &commit.events) {
+        serde_json::to_writer(&mut lines, event).expect("events have only text keys");
+        lines.push(b'\n');
+    }
+    lines
+}
