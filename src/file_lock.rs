@@ -33,9 +33,13 @@ pub fn lock(path: &Path, patience: Duration) -> Result<FileLock, LockError> {
 
 fn open(path: &Path) -> io::Result<File> {
     let open = || OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
-    open().or_else(|_| {
-        fs::create_dir_all(path.parent().unwrap_or(path))?;
-        open()
+    open().or_else(|why| match why.kind() {
+        // A lock needs no more than reading, which is all that another user's file may allow.
+        io::ErrorKind::PermissionDenied => File::open(path),
+        _ => {
+            fs::create_dir_all(path.parent().unwrap_or(path))?;
+            open()
+        }
     })
 }
 

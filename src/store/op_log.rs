@@ -26,7 +26,9 @@ pub fn find<B: Backend>(store: &B, tip: &CommitId, op_id: &OpId) -> StoreResult<
     };
     match known(store, tip, &dir.join(UPTO)) {
         Some(upto) if upto == *tip => {}
-        upto => catch_up(store, tip, upto.as_ref(), &dir)?,
+        // What cannot be written down is looked for instead.
+        upto if catch_up(store, tip, upto.as_ref(), &dir).is_err() => return find_by_walking(store, tip, op_id),
+        _ => {}
     }
     let file = dir.join(file_name(op_id.as_str()));
     let commit = match read_id(&file) {

@@ -167,6 +167,26 @@ fn another_ref_can_hold_the_tracker() {
 }
 
 #[test]
+fn a_shared_repository_stays_open_to_its_group() {
+    use std::os::unix::fs::PermissionsExt;
+    let repo = Repo::git_with(&["--shared=group"]);
+    repo.jit(&["init"]).ok();
+    let id = repo.create("one");
+    repo.jit(&["issue", "comment", &id, "x", "--op-id", "k"]).ok();
+    let mode = |path: &str| {
+        let meta = std::fs::metadata(repo.path().join(".git").join(path)).unwrap_or_else(|why| panic!("{path}: {why}"));
+        meta.permissions().mode()
+    };
+    assert_eq!(mode("refs/jit") & 0o060, 0o060);
+    assert_eq!(mode("logs/refs/jit") & 0o060, 0o060);
+    for folder in ["jit", "jit/locks"] {
+        assert_eq!(mode(folder) & 0o2070, 0o2070, "{folder}");
+    }
+    let blob = repo.git(&["rev-parse", "refs/jit^{tree}"]).text();
+    assert_eq!(mode(&format!("objects/{}", &blob[..2])) & 0o2070, 0o2070);
+}
+
+#[test]
 fn every_level_of_durability_works() {
     let repo = Repo::new();
     for level in ["off", "batch", "full"] {

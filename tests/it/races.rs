@@ -180,15 +180,16 @@ fn eight_writers_beside_pack_refs_and_gc_lose_nothing() {
 fn writers_beside_plain_git_update_ref_decide_again() {
     let repo = Repo::new();
     let id = repo.create("target");
-    let (stop, moved) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
+    let (stop, moved) = (AtomicBool::new(false), std::sync::Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             // Somebody outside the queue who moves the ref to another commit of the same state.
             while !stop.load(Ordering::Relaxed) {
                 let tip = repo.tip();
                 let commit = repo.git(&["commit-tree", &format!("{tip}^{{tree}}"), "-p", &tip, "-m", "outside"]).text();
-                let done = repo.git(&["update-ref", "refs/jit", &commit, &tip]).code == Some(0);
-                moved.fetch_add(usize::from(done), Ordering::Relaxed);
+                if repo.git(&["update-ref", "refs/jit", &commit, &tip]).code == Some(0) {
+                    moved.lock().expect("nobody panics").push(commit);
+                }
             }
         });
         for change in 0..60 {
@@ -196,7 +197,10 @@ fn writers_beside_plain_git_update_ref_decide_again() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    assert!(moved.load(Ordering::Relaxed) > 0, "the other writer never came through");
+    let moved = moved.into_inner().expect("nobody panics");
+    assert!(!moved.is_empty(), "the other writer never came through");
+    let history = repo.git(&["rev-list", "refs/jit"]).ok().text();
+    assert!(moved.iter().all(|commit| history.contains(commit.as_str())), "a commit of the other writer was lost");
     assert_eq!(repo.issue(&id)["context"].as_object().map(serde_json::Map::len), Some(60));
 }
 

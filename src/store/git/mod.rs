@@ -6,6 +6,7 @@ mod odb;
 mod queue;
 mod ref_lock;
 mod refs;
+mod sharing;
 mod tree;
 mod work_tree;
 
@@ -30,6 +31,7 @@ pub use work_tree::Head;
 use objects::Writer;
 use odb::Objects;
 use refs::Refs;
+use sharing::Sharing;
 
 /// The ref that holds the tracker unless `jit.ref` names another.
 pub const DEFAULT_REF: &str = "refs/jit";
@@ -44,6 +46,7 @@ pub struct GitStore {
     state_dir: PathBuf,
     refs: Refs,
     durability: Durability,
+    sharing: Sharing,
 }
 
 impl GitStore {
@@ -64,10 +67,11 @@ impl GitStore {
         };
         let name = text("jit.ref").unwrap_or_else(|| DEFAULT_REF.to_owned());
         let durability = Durability::parse(text("jit.fsync").as_deref())?;
+        let sharing = Sharing::parse(text("core.sharedRepository").as_deref());
         let state_dir = common_dir.join("jit");
         let git = Git::in_repository(&common_dir);
-        let refs = Refs::new(&common_dir, &state_dir, &name, reftable.then_some(git), durability)?;
-        Ok(Self { objects: Rc::new(Objects::new(repo)), common_dir, state_dir, refs, durability })
+        let refs = Refs::new(&common_dir, &state_dir, &name, reftable.then_some(git), (durability, sharing))?;
+        Ok(Self { objects: Rc::new(Objects::new(repo)), common_dir, state_dir, refs, durability, sharing })
     }
 
     fn repo(&self) -> &gix::Repository {
@@ -117,7 +121,7 @@ impl GitStore {
 
     /// Writes the content of a file as an object, over a damaged one if need be.
     pub fn write_again(&self, content: Vec<u8>) -> StoreResult<()> {
-        let mut writer = Writer::new(&self.objects, self.durability);
+        let mut writer = Writer::new(&self.objects, self.durability, self.sharing);
         writer.replace_blob(content)?;
         writer.write_out()
     }
@@ -227,11 +231,16 @@ impl Backend for GitStore {
     }
 
     fn queue(&self) -> StoreResult<Box<dyn Turn>> {
+        if !self.state_dir.is_dir() {
+            // A failure shows itself when the queue is taken.
+            let _ = std::fs::create_dir_all(&self.state_dir);
+            self.sharing.folder(&self.state_dir);
+        }
         Ok(Box::new(queue::wait(&self.state_dir)?))
     }
 
     fn write(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {
-        let mut writer = Writer::new(&self.objects, self.durability);
+        let mut writer = Writer::new(&self.objects, self.durability, self.sharing);
         let base = commit.parent.map(|parent| self.tree_of(parent)).transpose()?;
         let mut parents = Vec::new();
         if let Some(parent) = commit.parent {

@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{FileChange, StoreError, StoreResult};
 
 use super::odb::Objects;
+use super::sharing::Sharing;
 
 /// How hard a change is pressed onto the disk before it counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +49,14 @@ impl Durability {
 pub struct Writer<'r> {
     objects: &'r Objects,
     durability: Durability,
+    sharing: Sharing,
     new: BTreeMap<ObjectId, (Kind, Vec<u8>)>,
 }
 
 impl<'r> Writer<'r> {
     /// Begins a change.
-    pub fn new(objects: &'r Objects, durability: Durability) -> Self {
-        Self { objects, durability, new: BTreeMap::new() }
+    pub fn new(objects: &'r Objects, durability: Durability, sharing: Sharing) -> Self {
+        Self { objects, durability, sharing, new: BTreeMap::new() }
     }
 
     fn add(&mut self, kind: Kind, data: Vec<u8>) -> StoreResult<ObjectId> {
@@ -152,7 +154,10 @@ impl<'r> Writer<'r> {
     pub fn write_out(self) -> StoreResult<()> {
         let mut deflate = Compress::new(Compression::fast(), true);
         for (id, (kind, data)) in self.new {
-            write_loose(self.objects.folder(), id, kind, &data, self.durability, &mut deflate)?;
+            let path = loose_path(self.objects.folder(), &id);
+            let keep = (self.durability, self.sharing);
+            write_loose(&path, kind, &data, keep, &mut deflate)
+                .map_err(StoreError::io(format!("writing the object {id}")))?;
             self.objects.remember(id, (kind, Rc::new(data)));
         }
         Ok(())
@@ -181,29 +186,24 @@ pub fn hash(repo: &gix::Repository, kind: Kind, data: &[u8]) -> StoreResult<Obje
 ///
 /// The temporary file is called `tmp_obj_…`, as git's are, so that `git gc` clears away what a kill leaves.
 fn write_loose(
-    objects: &Path,
-    id: ObjectId,
+    path: &Path,
     kind: Kind,
     data: &[u8],
-    durability: Durability,
+    (durability, sharing): (Durability, Sharing),
     deflate: &mut Compress,
-) -> StoreResult<()> {
-    let path = loose_path(objects, &id);
-    let folder = path.parent().unwrap_or(objects);
-    let doing = || format!("writing the object {id}");
-    if let Ok(file) = File::open(&path) {
+) -> std::io::Result<()> {
+    if let Ok(file) = File::open(path) {
         // Failing to touch it leaves its age as it is, which matters only beside a prune.
         let _ = rustix::fs::futimens(&file, &NOW);
         return Ok(());
     }
+    let folder = path.parent().unwrap_or(path);
     let temporary =
         || tempfile::Builder::new().prefix("tmp_obj_").permissions(Permissions::from_mode(0o444)).tempfile_in(folder);
-    let file = insist(folder, temporary).map_err(StoreError::io(doing()))?;
-    let packed = pack(kind, data, deflate).map_err(StoreError::io(doing()))?;
-    let mut file = file;
-    file.write_all(&packed).map_err(StoreError::io(doing()))?;
-    hand_to_disk(file.as_file(), durability).map_err(StoreError::io(doing()))?;
-    file.persist(&path).map_err(|why| StoreError::Io { doing: doing(), source: why.error })?;
+    let mut file = insist(folder, sharing, temporary)?;
+    file.write_all(&pack(kind, data, deflate)?)?;
+    hand_to_disk(file.as_file(), durability)?;
+    file.persist(path).map_err(|why| why.error)?;
     Ok(())
 }
 
@@ -225,10 +225,13 @@ fn pack(kind: Kind, data: &[u8], deflate: &mut Compress) -> std::io::Result<Vec<
 
 /// Makes a file in `folder`, and the folder where it is missing: `git gc` takes empty ones away, also
 /// between the making and the use.
-fn insist<T>(folder: &Path, make: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+fn insist<T>(folder: &Path, sharing: Sharing, make: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
     for _ in 0..100 {
         match make() {
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => fs::create_dir_all(folder)?,
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+                fs::create_dir_all(folder)?;
+                sharing.folder(folder);
+            }
             made => return made,
         }
     }

@@ -71,7 +71,10 @@ impl RefLock {
     /// Makes the marker and locks it.
     fn mark(refs: &Refs, value: &CommitId) -> std::io::Result<Self> {
         let folder = refs.markers();
-        fs::create_dir_all(&folder)?;
+        if !folder.is_dir() {
+            fs::create_dir_all(&folder)?;
+            refs.sharing.folder(&folder);
+        }
         let prefix = format!("{}~", refs.name.replace('/', "%"));
         let mut made = loop {
             let made = tempfile::Builder::new().prefix(&prefix).rand_bytes(8).tempfile_in(&folder)?;
@@ -84,6 +87,7 @@ impl RefLock {
         };
         made.write_all(format!("{value}\n").as_bytes())?;
         made.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        refs.sharing.file(made.path());
         if refs.durability != Durability::Off {
             made.as_file().sync_data()?;
         }

@@ -14,6 +14,7 @@ use crate::store::{CommitId, StoreError, StoreResult, Unpublished};
 
 use super::objects::Durability;
 use super::ref_lock::{RefLock, lock_path};
+use super::sharing::Sharing;
 
 /// Access to the tracker's ref.
 pub struct Refs {
@@ -24,6 +25,7 @@ pub struct Refs {
     /// git itself, for repositories that keep refs in a format only git reads.
     reftable: Option<Git>,
     pub(super) durability: Durability,
+    pub(super) sharing: Sharing,
 }
 
 impl Refs {
@@ -33,7 +35,7 @@ impl Refs {
         state_dir: &Path,
         name: &str,
         reftable: Option<Git>,
-        durability: Durability,
+        (durability, sharing): (Durability, Sharing),
     ) -> StoreResult<Self> {
         check_name(name)?;
         Ok(Self {
@@ -43,6 +45,7 @@ impl Refs {
             loose: common_dir.join(name),
             reftable,
             durability,
+            sharing,
         })
     }
 
@@ -147,12 +150,18 @@ impl Refs {
     fn append_reflog(&self, commit: &Unpublished) -> StoreResult<()> {
         let path = self.reflog();
         let open = || OpenOptions::new().create(true).append(true).open(&path);
+        let fresh = !path.exists();
         let mut file = open()
             .or_else(|_| {
-                fs::create_dir_all(path.parent().unwrap_or(&path))?;
+                let folder = path.parent().unwrap_or(&path);
+                fs::create_dir_all(folder)?;
+                self.sharing.folder(folder);
                 open()
             })
             .map_err(StoreError::io("writing the reflog"))?;
+        if fresh {
+            self.sharing.file(&path);
+        }
         let old = commit.parent.as_ref().map_or_else(|| "0".repeat(commit.id.0.len()), ToString::to_string);
         let (name, email) = &commit.author;
         let line =
