@@ -151,6 +151,30 @@ impl Git {
         self.read(doing, &mut with_index(&["write-tree"]))
     }
 
+    /// Puts a pack into the repository, with its index.
+    pub fn take_pack(&self, pack: &[u8]) -> StoreResult<()> {
+        use std::io::Write;
+        let doing = "writing a pack";
+        let mut command = self.command(&["index-pack", "--stdin"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(StoreError::io(format!("{doing}: starting git")))?;
+        let written = match child.stdin.take() {
+            Some(mut stdin) => stdin.write_all(pack),
+            None => Ok(()),
+        };
+        let output = child.wait_with_output().map_err(StoreError::io(doing))?;
+        if !output.status.success() {
+            return Err(failed(doing, &output));
+        }
+        written.map_err(StoreError::io(doing))
+    }
+
+    /// Starts `git gc --auto` and does not wait for it. Failing to start it does no harm.
+    pub fn tidy_up(&self) {
+        let mut command = self.command(&["gc", "--auto", "--quiet"]);
+        let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    }
+
     /// The names of the remotes.
     pub fn remotes(&self) -> StoreResult<Vec<String>> {
         let names = self.read("listing remotes", &mut self.command(&["remote"]))?;

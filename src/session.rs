@@ -266,6 +266,9 @@ impl Session {
             self.notice(format!("the newest event lies {minutes} minutes ahead of this machine's clock"));
         }
         crate::steps::reached("queue-left");
+        if !change.events.is_empty() {
+            self.store.tidy_up();
+        }
         Ok(change)
     }
 

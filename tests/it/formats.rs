@@ -252,3 +252,39 @@ fn unknown_fields_survive_a_change() {
     repo.jit(&["issue", "update", &id, "--title", "changed"]).ok();
     assert_eq!(repo.issue(&id)["mood"], serde_json::json!({ "z": 1, "a": [2] }));
 }
+
+#[test]
+fn a_change_of_many_objects_is_one_pack() {
+    for format in ["sha1", "sha256"] {
+        let repo = Repo::git_with(&[&format!("--object-format={format}")]);
+        repo.jit(&["init"]).ok();
+        let ids: Vec<String> = (0..120).map(|n| repo.create(&format!("issue {n}"))).collect();
+        repo.git(&["gc", "--quiet"]).ok();
+        let mut args = vec!["issue", "update", "--priority", "low"];
+        args.extend(ids.iter().map(String::as_str));
+        repo.jit(&args).ok();
+        let counted = repo.git(&["count-objects", "-v"]).ok().text();
+        assert!(counted.contains("\ncount: 0\n") || counted.starts_with("count: 0\n"), "{counted}");
+        assert!(counted.contains("packs: 2\n"), "{counted}");
+        repo.git(&["fsck", "--strict"]).ok();
+        repo.assert_healthy();
+    }
+}
+
+#[test]
+fn many_loose_objects_are_tidied_up_in_the_background() {
+    let repo = Repo::new();
+    // git counts the files of one folder of 256, and so does the tracker.
+    let folder = repo.path().join(".git/objects/17");
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    for n in 0..40 {
+        std::fs::write(folder.join(format!("{n:038x}")), "no object").expect("a file can be written");
+    }
+    assert!(!repo.path().join(".git/jit/tidied").exists());
+    repo.create("one");
+    assert!(repo.path().join(".git/jit/tidied").exists(), "git was asked");
+    let asked = std::fs::metadata(repo.path().join(".git/jit/tidied")).expect("it is there").modified();
+    repo.create("two");
+    let again = std::fs::metadata(repo.path().join(".git/jit/tidied")).expect("it is there").modified();
+    assert_eq!(asked.expect("a time"), again.expect("a time"), "at most once an hour");
+}

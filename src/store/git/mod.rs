@@ -1,8 +1,10 @@
 //! Commits in a git repository. Only this folder names gix.
 
+mod housekeeping;
 mod locate;
 mod objects;
 mod odb;
+mod pack;
 mod queue;
 mod ref_lock;
 mod refs;
@@ -123,7 +125,7 @@ impl GitStore {
     pub fn write_again(&self, content: Vec<u8>) -> StoreResult<()> {
         let mut writer = Writer::new(&self.objects, self.durability, self.sharing);
         writer.replace_blob(content)?;
-        writer.write_out()
+        writer.write_out(&self.git())
     }
 
     /// Points the ref to a commit whatever it holds, to mend one that is broken.
@@ -248,7 +250,7 @@ impl Backend for GitStore {
         }
         let tree = writer.tree(base, commit.files)?;
         let id = writer.commit(tree, parents, &commit.author, commit.time, &commit.message)?;
-        writer.write_out()?;
+        writer.write_out(&self.git())?;
         steps::reached("objects-written");
         let subject = commit.message.lines().next().unwrap_or("").to_owned();
         Ok(Unpublished {

@@ -13,9 +13,11 @@ use gix::objs::{Kind, Tree, TreeRef, WriteTo};
 use rustix::fs::{Timespec, Timestamps};
 
 use crate::domain::time::Timestamp;
+use crate::git_process::Git;
 use crate::store::{FileChange, StoreError, StoreResult};
 
 use super::odb::Objects;
+use super::pack::WORTH_A_PACK;
 use super::sharing::Sharing;
 
 /// How hard a change is pressed onto the disk before it counts as done.
@@ -150,8 +152,16 @@ impl<'r> Writer<'r> {
         self.add(Kind::Commit, data)
     }
 
-    /// Writes everything out as loose objects.
-    pub fn write_out(self) -> StoreResult<()> {
+    /// Writes everything out: loose objects, or one pack when they are many.
+    pub fn write_out(self, git: &Git) -> StoreResult<()> {
+        if self.new.len() >= WORTH_A_PACK {
+            let objects = self.new.values().map(|(kind, data)| (*kind, data.as_slice()));
+            git.take_pack(&super::pack::build(self.objects.repo().object_hash(), objects)?)?;
+            for (id, (kind, data)) in self.new {
+                self.objects.remember(id, (kind, Rc::new(data)));
+            }
+            return Ok(());
+        }
         let mut deflate = Compress::new(Compression::fast(), true);
         for (id, (kind, data)) in self.new {
             let path = loose_path(self.objects.folder(), &id);
