@@ -168,6 +168,24 @@ fn time_commands(dir: &Path, size: usize, ids: &[IssueId], runs: usize) {
             Box::new(|n| one(words(&["issue", "claim", &free[free.len() - 1 - n % (free.len() / 4)], "bot:timed"]))),
             Vec::new(),
         ),
+        (
+            "issue release",
+            Box::new(|n| one(words(&["issue", "release", &free[free.len() - 1 - n % (free.len() / 4)]]))),
+            Vec::new(),
+        ),
+        ("issue comment", Box::new(|n| one(words(&["issue", "comment", &some(n), &format!("said {n}")]))), Vec::new()),
+        (
+            "gate add",
+            Box::new(|n| one(words(&["gate", "add", &waiting[n % waiting.len()], "review", "security-scan"]))),
+            Vec::new(),
+        ),
+        (
+            "gate pass",
+            Box::new(|n| {
+                one(words(&["gate", "pass", &waiting[n % waiting.len()], "review", "--note", &n.to_string()]))
+            }),
+            Vec::new(),
+        ),
         ("dep add", Box::new(|n| one(words(&["dep", "add", &some(n), &waiting[n % waiting.len()]]))), Vec::new()),
         ("issue show --json", Box::new(|n| one(words(&["issue", "show", &some(n), "--json"]))), Vec::new()),
         ("issue show", Box::new(|n| one(words(&["issue", "show", &some(n)]))), Vec::new()),

@@ -3,6 +3,7 @@
 //! Nothing but this file starts git.
 
 use std::ffi::OsStr;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -205,10 +206,16 @@ impl Git {
 
     fn fetch(&self, remote: &str, from: &str, to: &str, more: &[&str]) -> StoreResult<()> {
         let refspec = format!("+{from}:{to}");
-        let mut args = vec!["fetch", "--quiet", "--no-filter", "--no-tags", "--no-write-fetch-head", "--refmap="];
+        // A person sees how far a long fetch is; for everybody else git keeps quiet.
+        let watched = std::io::stderr().is_terminal();
+        let tell = if watched { "--progress" } else { "--quiet" };
+        let mut args = vec!["fetch", tell, "--no-filter", "--no-tags", "--no-write-fetch-head", "--refmap="];
         args.extend(more);
         args.extend([remote, &refspec]);
         let mut command = self.command(&args);
+        if watched {
+            command.stderr(Stdio::inherit());
+        }
         self.read(&format!("fetching {from} from {remote}"), quiet_prompts(&mut command)).map(drop)
     }
 }

@@ -579,12 +579,9 @@ fn init_says_what_it_did_and_warns_of_confusing_names() {
 fn init_adopts_the_tracker_of_a_remote() {
     let repo = Repo::new();
     let id = repo.create("shared");
-    let hub = repo.outside().join("hub.git");
-    let hub = hub.to_str().expect("the path is text");
-    repo.git(&["clone", "--quiet", "--bare", ".", hub]).ok();
-    repo.git(&["push", "--quiet", hub, "refs/jit:refs/tracker/jit"]).ok();
+    let hub = repo.hub();
     let clone = repo.outside().join("clone");
-    repo.git(&["clone", "--quiet", hub, clone.to_str().expect("the path is text")]).ok();
+    repo.git(&["clone", "--quiet", &hub, clone.to_str().expect("the path is text")]).ok();
     assert_eq!(repo.run_in(&clone, &["list"]).output().code, Some(3));
     let output = repo.run_in(&clone, &["init", "--json"]).output().ok();
     assert_eq!(output.json()["adopted_from"], "origin");

@@ -148,11 +148,8 @@ fn a_lost_commit_is_gone_round_by_way_of_the_reflog() {
 fn lost_objects_come_back_from_a_remote() {
     let repo = Repo::new();
     let id = repo.create("shared");
-    let hub = repo.outside().join("hub.git");
-    let hub = hub.to_str().expect("the path is text");
-    repo.git(&["clone", "--quiet", "--bare", ".", hub]).ok();
-    repo.git(&["push", "--quiet", hub, "refs/jit:refs/tracker/jit"]).ok();
-    repo.git(&["remote", "add", "hub", hub]).ok();
+    let hub = repo.hub();
+    repo.git(&["remote", "add", "hub", &hub]).ok();
     lose(&repo, "refs/jit~1");
     lose(&repo, "refs/jit^{tree}");
     repo.jit(&["show", &id]).code(1);

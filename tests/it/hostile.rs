@@ -306,6 +306,16 @@ fn an_object_that_claims_a_huge_size_is_not_read() {
     assert_eq!(output.error_code(), "object_unreadable");
     assert!(output.stderr.contains("8388608"), "{output:#?}");
     repo.jit(&["list"]).ok();
+    // The same in a pack, and one that is larger by far: little in the pack, much in memory.
+    let huge = repo.create("huge");
+    let huge_path = format!("issues/{}/{}/{huge}.json", &huge[..1], &huge[1..2]);
+    repo.plant(&[("100644", &huge_path, " ".repeat(200 << 20).as_bytes())]);
+    repo.git(&["gc", "--quiet"]).ok();
+    for id in [&id, &huge] {
+        let output = repo.jit(&["show", id, "--json"]).code(1);
+        assert!(output.stderr.contains("8388608"), "{output:#?}");
+    }
+    repo.jit(&["list"]).ok();
 }
 
 #[test]

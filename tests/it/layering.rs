@@ -42,7 +42,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("std::env::", &["environment.rs", "lib.rs", "steps.rs"]),
     ("std::process::", &["git_process.rs", "lib.rs", "main.rs", "steps.rs"]),
     ("io::stdout", &["report/printer.rs"]),
-    ("io::stderr", &["report/"]),
+    ("io::stderr", &["report/", "git_process.rs"]),
 ];
 
 #[test]

@@ -18,11 +18,11 @@ use crate::store::{Backend, StoreError, Walk, history};
 /// Events that are shown.
 const EVENTS: usize = 5;
 /// Changes of the tracker that are searched for them.
-const SEARCHED: usize = 50;
+const SEARCHED: usize = 30;
 
 /// Show issues in full
 ///
-/// Reads the issues and their dependencies; the form for people also reads at most 50 commits back,
+/// Reads the issues and their dependencies; the form for people also reads at most 30 commits back,
 /// for the last events.
 #[derive(Args, Debug)]
 pub struct Show {

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use gix::sec::trust::Mapping;
 
+use crate::domain::limits::OBJECT_BYTES;
 use crate::store::{StoreError, StoreResult};
 
 /// Opens the repository around `start`, or at `git_dir`.
 pub fn open(start: &Path, git_dir: Option<&Path>) -> StoreResult<gix::Repository> {
     let start = std::path::absolute(start).map_err(StoreError::io("finding the current folder"))?;
-    let options = || gix::open::Options::default().bail_if_untrusted(true);
+    // An object in a pack may claim any size; more than this is never taken for it.
+    let limit = [format!("gitoxide.objects.allocLimit={}", 8 * OBJECT_BYTES)];
+    let options = || gix::open::Options::default().bail_if_untrusted(true).config_overrides(limit.clone());
     let opened = match git_dir {
         // gix would take a relative `GIT_DIR`, as hooks get it, for relative to something else.
         Some(git_dir) => gix::ThreadSafeRepository::open_opts(start.join(git_dir), options().open_path_as_is(true)),

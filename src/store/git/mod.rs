@@ -142,6 +142,36 @@ impl GitStore {
         ObjectId::from_hex(id.0.as_bytes()).map_err(|_| StoreError::NoRevision(id.to_string()))
     }
 
+    /// Walks a history that may have merges, by commit time, the newest first.
+    fn walk_merges(
+        &self,
+        from: &CommitId,
+        hidden: Option<&CommitId>,
+        visit: &mut dyn FnMut(CommitInfo) -> StoreResult<Walk>,
+    ) -> StoreResult<()> {
+        use gix::revision::walk::Sorting;
+        use gix::traverse::commit::simple::CommitTimeOrder;
+        let hidden: Vec<ObjectId> = hidden.map(|id| self.object_id(id)).transpose()?.into_iter().collect();
+        let walk = self
+            .repo()
+            .rev_walk([self.object_id(from)?])
+            .sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst))
+            .with_hidden(hidden)
+            .all()
+            .map_err(|why| StoreError::Internal(anyhow::anyhow!("walking the history: {why}")))?;
+        for step in walk {
+            let id = step
+                .map_err(|why| {
+                    StoreError::Unreadable(super::codec::unreadable("the history", format!("is not whole: {why}")))
+                })?
+                .id;
+            if visit(self.info(&CommitId(id.to_string()))?)? == Walk::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn describe(&self, id: ObjectId, data: &[u8]) -> StoreResult<CommitInfo> {
         let object = format!("commit {id}");
         let unreadable = |why: String| StoreError::Unreadable(super::codec::unreadable(&object, why));
@@ -195,27 +225,27 @@ impl Backend for GitStore {
         hidden: Option<&CommitId>,
         visit: &mut dyn FnMut(CommitInfo) -> StoreResult<Walk>,
     ) -> StoreResult<()> {
-        use gix::revision::walk::Sorting;
-        use gix::traverse::commit::simple::CommitTimeOrder;
-        let hidden: Vec<ObjectId> = hidden.map(|id| self.object_id(id)).transpose()?.into_iter().collect();
-        let walk = self
-            .repo()
-            .rev_walk([self.object_id(from)?])
-            .sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst))
-            .with_hidden(hidden)
-            .all()
-            .map_err(|why| StoreError::Internal(anyhow::anyhow!("walking the history: {why}")))?;
-        for step in walk {
-            let id = step
-                .map_err(|why| {
-                    StoreError::Unreadable(super::codec::unreadable("the history", format!("is not whole: {why}")))
-                })?
-                .id;
-            if visit(self.info(&CommitId(id.to_string()))?)? == Walk::Stop {
-                break;
-            }
+        if hidden.is_some() {
+            return self.walk_merges(from, hidden, visit);
         }
-        Ok(())
+        // A history without merges is followed from parent to parent, each commit read once.
+        let mut info = self.info(from)?;
+        loop {
+            let parent = match info.parents.as_slice() {
+                [] => None,
+                [parent] => Some(parent.clone()),
+                _ => return self.walk_merges(&info.id, None, visit),
+            };
+            if visit(info)? == Walk::Stop {
+                return Ok(());
+            }
+            let Some(parent) = parent else { return Ok(()) };
+            info = match self.info(&parent) {
+                Ok(info) => info,
+                Err(_) if self.repo().is_shallow().unwrap_or(false) => return Ok(()),
+                Err(_) => return Err(missing_commit(&parent)),
+            };
+        }
     }
 
     fn resolve(&self, revision: &str) -> StoreResult<CommitId> {
@@ -266,4 +296,8 @@ impl Backend for GitStore {
         self.refs.swap(&commit)?;
         Ok(commit.id)
     }
+}
+
+fn missing_commit(id: &CommitId) -> StoreError {
+    StoreError::Unreadable(super::codec::unreadable(&format!("commit {id}"), "is missing: the history is not whole"))
 }

@@ -72,11 +72,16 @@ impl Objects {
     }
 
     fn read_packed(&self, id: &ObjectId) -> Result<(Kind, Vec<u8>), String> {
-        let header = self.repo.objects.header(id).map_err(|why| format!("cannot be read: {why}"))?;
-        check_size(usize::try_from(header.size()).unwrap_or(usize::MAX))?;
         let mut buffer = Vec::new();
-        let kind = self.repo.objects.find(id, &mut buffer).map_err(|why| format!("cannot be read: {why}"))?.kind;
-        Ok((kind, buffer))
+        // gix itself refuses to take much memory for one object; see `locate`.
+        match self.repo.objects.find(id, &mut buffer).map(|found| found.kind) {
+            Ok(kind) => check_size(buffer.len()).map(|()| (kind, buffer)),
+            Err(why) => {
+                let size = self.repo.objects.header(id).map_or(0, |header| header.size());
+                check_size(usize::try_from(size).unwrap_or(usize::MAX))?;
+                Err(format!("cannot be read: {why}"))
+            }
+        }
     }
 
     /// The object in its own file; `None` when there is no such file here.

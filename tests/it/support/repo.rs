@@ -170,6 +170,14 @@ impl Repo {
         path
     }
 
+    /// Makes a bare hub beside the repository that shares its tracker, and gives its path.
+    pub fn hub(&self) -> String {
+        let hub = self.root.path().join("hub.git").to_str().expect("the path is text").to_owned();
+        self.git(&["clone", "--quiet", "--bare", ".", &hub]).ok();
+        self.git(&["push", "--quiet", &hub, "refs/jit:refs/tracker/jit"]).ok();
+        hub
+    }
+
     /// The commit the tracker's ref points to.
     pub fn tip(&self) -> String {
         self.git(&["rev-parse", "refs/jit"]).ok().text()
