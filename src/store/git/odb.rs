@@ -9,6 +9,7 @@ use std::rc::Rc;
 use flate2::{Decompress, FlushDecompress, Status};
 use gix::ObjectId;
 use gix::objs::Kind;
+use gix::odb::pack::cache::lru::MemoryCappedHashmap;
 use gix::prelude::{FindExt, HeaderExt};
 
 use crate::domain::limits::OBJECT_BYTES;
@@ -17,6 +18,10 @@ use super::objects::loose_path;
 
 /// Bytes of objects that are remembered: enough for a change and its mirror, little beside a scan.
 const REMEMBERED: usize = 2 << 20;
+/// Bytes of packed objects that are kept because others are stored as differences from them.
+const CHAINS: usize = 32 << 20;
+/// After this many misses packs are asked first; what is not in them is still found in a file.
+const MANY_MISSES: u32 = 16;
 /// No header of a loose object is longer.
 const LONGEST_HEADER: usize = 64;
 
@@ -29,13 +34,17 @@ pub struct Objects {
     loose: PathBuf,
     known: RefCell<BTreeMap<ObjectId, Object>>,
     room: Cell<usize>,
+    /// How many objects in a row were in no file of their own.
+    misses: Cell<u32>,
 }
 
 impl Objects {
     /// The objects of `repo`.
-    pub fn new(repo: gix::Repository) -> Self {
+    pub fn new(mut repo: gix::Repository) -> Self {
+        // Documents of one kind are alike, so packs hold them in long chains of differences.
+        repo.objects.set_pack_cache(|| Box::new(MemoryCappedHashmap::new(CHAINS)));
         let loose = repo.objects.store_ref().path().to_owned();
-        Self { repo, loose, known: RefCell::default(), room: Cell::new(REMEMBERED) }
+        Self { repo, loose, known: RefCell::default(), room: Cell::new(REMEMBERED), misses: Cell::new(0) }
     }
 
     /// The repository.
@@ -62,7 +71,9 @@ impl Objects {
         if let Some(known) = self.known.borrow().get(id) {
             return Ok(known.clone());
         }
-        let object = match self.read_loose(id) {
+        let loose = if self.misses.get() < MANY_MISSES { self.read_loose(id) } else { None };
+        self.misses.set(if loose.is_some() { 0 } else { self.misses.get().saturating_add(1) });
+        let object = match loose {
             Some(read) => read.map_err(|why| format!("cannot be read: {why}"))?,
             None => self.read_packed(id)?,
         };
