@@ -65,7 +65,7 @@ fn command_of(args: &[OsString]) -> String {
     let mut command = super::Cli::command();
     let mut words = vec!["jit".to_owned()];
     for arg in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
-        if let Some(sub) = command.find_subcommand(arg).filter(|sub| !sub.is_hide_set()).cloned() {
+        if let Some(sub) = command.find_subcommand(arg).cloned() {
             words.push(sub.get_name().to_owned());
             command = sub;
         }
