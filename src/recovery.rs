@@ -26,15 +26,12 @@ pub fn recover(session: &Session, tip: &CommitId) -> Result<Vec<String>> {
 pub fn recover_ref(session: &Session) -> Result<Vec<String>> {
     for id in session.traces() {
         if is_whole(session, &id) {
-            let time = session.store.info(&id)?.time;
-            let commit = crate::store::Unpublished {
-                id: id.clone(),
-                parent: None,
-                subject: "recovered: the ref was lost".to_owned(),
-                author: session.author(),
-                time,
-            };
+            let commit = session.existing(&id, None, "recovered: the ref was lost".to_owned())?;
             let _turn = session.store.queue()?;
+            if matches!(session.store.tip(), Ok(Some(_))) {
+                // Somebody was faster.
+                return Ok(Vec::new());
+            }
             session.store.set_ref(&commit)?;
             return Ok(vec![format!("the ref, set to {}", id.short())]);
         }
@@ -112,14 +109,7 @@ fn from_reflog(session: &Session, tip: &CommitId) -> Result<Vec<String>> {
     for id in earlier.collect::<Vec<_>>() {
         if is_whole(session, &id) {
             let subject = format!("recovered: {} cannot be read", tip.short());
-            let time = session.store.info(&id)?.time;
-            let commit = crate::store::Unpublished {
-                id: id.clone(),
-                parent: Some(tip.clone()),
-                subject,
-                author: session.author(),
-                time,
-            };
+            let commit = session.existing(&id, Some(tip), subject)?;
             let _turn = session.store.queue()?;
             return match session.store.publish(commit) {
                 Ok(_) => Ok(vec![format!("the ref, back to {} from the reflog", id.short())]),

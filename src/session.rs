@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::store::git::{GitStore, GitTree};
 use crate::store::snapshot::TreeSnapshot;
 use crate::store::transact::{self, Change, Failure, Request};
-use crate::store::{Backend, CommitId, StoreError};
+use crate::store::{Backend, CommitId, StoreError, Unpublished};
 
 /// What the caller said for every command.
 #[derive(Clone, Debug, Default)]
@@ -147,7 +147,8 @@ impl Session {
 
     /// Why there is no tracker: there never was one, or its ref was lost.
     pub fn absence(&self) -> StoreError {
-        if self.traces().is_empty() { StoreError::NotInitialised } else { StoreError::Lost }
+        let usable = |commit: &CommitId| transact::open(&self.store, commit).is_ok();
+        if self.traces().iter().any(usable) { StoreError::Lost } else { StoreError::NotInitialised }
     }
 
     /// Commits that the tracker's ref is known to have held: those of its reflog, and the one that the
@@ -155,7 +156,6 @@ impl Session {
     pub fn traces(&self) -> Vec<CommitId> {
         let mut traces = self.store.earlier_tips();
         traces.extend(self.mirror().and_then(|mirror| mirror.shown(self.store.ref_name())));
-        traces.retain(|commit| transact::open(&self.store, commit).is_ok());
         traces
     }
 
@@ -216,7 +216,7 @@ impl Session {
     }
 
     /// Name and address for commits, as git would choose them.
-    pub fn author(&self) -> (String, String) {
+    fn author(&self) -> (String, String) {
         let given = |value: &Option<std::ffi::OsString>| value.as_deref().and_then(OsStr::to_str).map(str::to_owned);
         let name = given(&self.environment.author.0).or_else(|| self.store.config("user.name"));
         let email = given(&self.environment.author.1).or_else(|| self.store.config("user.email"));
@@ -226,6 +226,12 @@ impl Session {
             if text.trim().is_empty() { otherwise.to_owned() } else { text.trim().to_owned() }
         };
         (clean(name, "jit"), clean(email, "jit@localhost"))
+    }
+
+    /// A commit that is there already, to be pointed to in place of `parent`.
+    pub fn existing(&self, id: &CommitId, parent: Option<&CommitId>, subject: String) -> Result<Unpublished> {
+        let time = self.store.info(id)?.time;
+        Ok(Unpublished { id: id.clone(), parent: parent.cloned(), subject, author: self.author(), time })
     }
 
     fn context(&self, manners: &Manners) -> Result<Context> {

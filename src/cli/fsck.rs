@@ -27,18 +27,12 @@ impl Fsck {
     pub fn run(self, session: &Session) -> Result<Report> {
         let mut repaired = Vec::new();
         let mut commit = session.store.tip();
-        if self.repair && !matches!(commit, Ok(Some(_))) {
+        // A ref that could not be looked at for another reason is left alone.
+        if self.repair && matches!(commit, Ok(None) | Err(StoreError::Unreadable(_))) {
             repaired = recover_ref(session)?;
             commit = session.store.tip();
         }
-        let commit = match commit {
-            Ok(commit) => commit.ok_or_else(|| session.absence())?,
-            Err(StoreError::Unreadable(why)) => {
-                let hint = "jit fsck --repair";
-                return Err(crate::error::Error::from(StoreError::Unreadable(why)).hint(hint));
-            }
-            Err(why) => return Err(why.into()),
-        };
+        let commit = commit?.ok_or_else(|| session.absence())?;
         let (commit, findings) = self.look_and_mend(session, commit, &mut repaired)?;
         let mut problems: Vec<Problem> =
             findings.problems.into_iter().map(|(object, problem)| Problem { object, problem }).collect();

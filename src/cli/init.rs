@@ -14,7 +14,7 @@ use crate::report::admin::Initialised;
 use crate::report::progress::Bar;
 use crate::session::{BeginError, Caller, Session};
 use crate::store::layout::FORMAT;
-use crate::store::{Backend, CommitId, StoreError, Unpublished};
+use crate::store::{Backend, CommitId, StoreError};
 
 /// Begin a tracker in this repository
 ///
@@ -109,16 +109,9 @@ impl Init {
 
     /// Points the ref to a fetched tracker, after a look that it is one.
     fn take_over(&self, session: &Session, id: CommitId, remote: &str) -> Result<()> {
-        let view = session.view_at(id.clone())?;
-        let info = session.store.info(&view.commit)?;
+        let view = session.view_at(id)?;
+        let commit = session.existing(&view.commit, None, format!("tracker adopted from {remote}"))?;
         let _turn = session.store.queue()?;
-        let commit = Unpublished {
-            id,
-            parent: None,
-            subject: format!("tracker adopted from {remote}"),
-            author: session.author(),
-            time: info.time,
-        };
         match session.store.publish(commit) {
             // Somebody was faster; what they made or adopted stands.
             Ok(_) | Err(StoreError::Moved) => Ok(()),

@@ -25,6 +25,11 @@ impl IssueId {
     }
 }
 
+/// The issue whose document stands at this path: its file is named after it.
+pub fn issue_of_path(path: &str) -> Option<IssueId> {
+    path.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
+}
+
 /// The id of an event, and of a comment: a UUID (version 7, so they sort by time).
 ///
 /// The id of the event that made a claim is that claim's token.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::gate::Gate;
-use super::id::{IdPrefix, IssueId};
+use super::id::{IdPrefix, IssueId, issue_of_path};
 use super::issue::Issue;
 use super::name::GateKey;
 use super::settings::Settings;
@@ -24,7 +24,7 @@ impl Unreadable {
     /// The issue whose document this is, as its path says.
     pub fn issue(&self) -> Option<IssueId> {
         let path = self.object.split(' ').next().unwrap_or(&self.object);
-        path.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
+        issue_of_path(path)
     }
 }
 

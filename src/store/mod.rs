@@ -18,7 +18,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::domain::id::IssueId;
 use crate::domain::snapshot::{Read, Unreadable};
 use crate::domain::time::Timestamp;
 
@@ -268,7 +267,4 @@ impl From<Unreadable> for StoreError {
     }
 }
 
-/// The issues that files at these paths hold.
-pub fn issue_of_path(path: &str) -> Option<IssueId> {
-    path.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
-}
+pub use crate::domain::id::issue_of_path;
