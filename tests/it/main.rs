@@ -7,15 +7,19 @@
 
 mod commands;
 mod crash;
+mod damage;
 mod example;
 mod formats;
+mod gates;
 mod hostile;
 mod laws;
 mod layering;
 mod leases;
+mod looking;
 mod mirror;
 mod ownership;
 mod races;
 mod seed;
+mod setting_up;
 mod support;
 mod surface;
