@@ -142,7 +142,9 @@ impl Session {
     /// The state at the tip.
     pub fn view(&self) -> Result<View> {
         let commit = self.store.tip()?.ok_or_else(|| self.absence())?;
-        self.view_at(commit)
+        let mut view = self.view_at(commit)?;
+        view.state.keep_index();
+        Ok(view)
     }
 
     /// Why there is no tracker: there never was one, or its ref was lost.

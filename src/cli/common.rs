@@ -1,6 +1,7 @@
 //! What several commands share: arguments, reading texts, and giving back changed issues.
 
 use std::io::Read as _;
+use std::rc::Rc;
 use std::str::FromStr;
 
 use clap::Args;
@@ -8,7 +9,8 @@ use clap::Args;
 use crate::domain::id::IssueId;
 use crate::domain::limits::TEXT_BYTES;
 use crate::domain::name::Label;
-use crate::domain::snapshot::{Read, Scan, Snapshot};
+use crate::domain::snapshot::{Read, Snapshot};
+use crate::domain::table::Table;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::issue::{Changed, IssueDoc, IssueRef, say};
@@ -143,13 +145,13 @@ fn changed_issues(session: &Session, change: &Change) -> Result<Vec<IssueDoc>> {
     Ok(issues.map_err(StoreError::from)?)
 }
 
-/// Every issue, with a notice for each object that could not be read.
-pub fn scan(session: &Session, state: &dyn Snapshot) -> Result<Scan> {
-    let scan = state.scan().map_err(StoreError::from)?;
-    for damaged in &scan.damaged {
+/// A summary of every issue, with a notice for each object that could not be read.
+pub fn table(session: &Session, state: &dyn Snapshot) -> Result<Rc<Table>> {
+    let table = state.table().map_err(StoreError::from)?;
+    for damaged in table.damaged() {
         session.notice(format!("passed over {damaged}; jit fsck says more"));
     }
-    Ok(scan)
+    Ok(table)
 }
 
 /// Refuses an empty list of changes.

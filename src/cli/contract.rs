@@ -49,7 +49,7 @@ fn one_or_many() -> Value {
 }
 
 fn rows() -> Value {
-    any_of(vec![shape::<list::ListDoc<list::IssueRow>>(), shape::<list::ListDoc<issue::IssueDoc>>()])
+    any_of(vec![shape::<list::ListDoc<list::IssueRow<'static>>>(), shape::<list::ListDoc<issue::IssueDoc>>()])
 }
 
 fn whole_or_fields() -> Value {

@@ -62,7 +62,7 @@ pub struct Define {
 
 /// Take the definition of a gate away
 ///
-/// Refused while unfinished issues carry it. Reads every issue, to find them.
+/// Refused while unfinished issues carry it. Reads the index, to find them.
 #[derive(Args, Debug)]
 pub struct Undefine {
     /// The key

@@ -1,21 +1,22 @@
 //! `jit graph`.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use crate::domain::graph::Graph as Issues;
+use crate::domain::graph;
 use crate::domain::id::{IdPrefix, IssueId};
-use crate::domain::issue::Issue;
+use crate::domain::snapshot::Snapshot;
+use crate::domain::table::{Entry, Summary, Table};
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::graph::{Export as Exported, Graph as Drawing, Node, Nodes};
 use crate::session::Session;
 use crate::store::StoreError;
 
-use super::common::scan;
+use super::common::table;
 
 /// Look at the dependency graph
 #[derive(Subcommand, Debug)]
@@ -28,7 +29,7 @@ pub enum Graph {
 
 /// Draw what an issue waits for as a tree, or the whole graph
 ///
-/// With an id reads what the issue reaches, without one every issue.
+/// With an id reads what the issue reaches, without one the index.
 #[derive(Args, Debug)]
 pub struct Show {
     /// The issue
@@ -40,7 +41,7 @@ pub struct Show {
 
 /// List the issues that wait for an issue, directly or through others
 ///
-/// Reads every issue.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct Downstream {
     /// The issue
@@ -49,13 +50,13 @@ pub struct Downstream {
 
 /// List the issues that nobody waits for
 ///
-/// Reads every issue.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct Roots {}
 
 /// Write the graph in an exchange format
 ///
-/// Reads every issue.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct Export {
     /// The format
@@ -85,15 +86,13 @@ impl Graph {
             Graph::Downstream(Downstream { id }) => {
                 let view = session.view()?;
                 let issue = session.resolve(&view.state, &id)?;
-                let graph = Issues::of_scan(scan(session, &view.state)?);
-                let nodes = graph.dependents(issue.id);
-                let nodes = nodes.into_iter().map(|(issue, distance)| Node::new(&graph, issue, Some(distance)));
-                Ok(list(nodes.collect()))
+                let table = table(session, &view.state)?;
+                let nodes = graph::dependents(&table, issue.id).into_iter();
+                Ok(list(nodes.map(|(issue, distance)| Node::new(issue, Some(distance))).collect()))
             }
             Graph::Roots(Roots {}) => {
-                let graph = Issues::of_scan(scan(session, &session.view()?.state)?);
-                let nodes = graph.roots().into_iter().map(|issue| Node::new(&graph, issue, None));
-                Ok(list(nodes.collect()))
+                let table = table(session, &session.view()?.state)?;
+                Ok(list(graph::roots(&table).into_iter().map(|issue| Node::new(issue, None)).collect()))
             }
             Graph::Export(export) => export.run(session),
         }
@@ -107,49 +106,44 @@ fn list(issues: Vec<Node>) -> Report {
 impl Show {
     fn run(self, session: &Session) -> Result<Report> {
         let view = session.view()?;
-        let (graph, roots) = match &self.id {
+        let (table, roots) = match &self.id {
             Some(id) => {
                 let issue = session.resolve(&view.state, id)?;
-                let graph = Issues::reachable(&view.state, issue.id).map_err(StoreError::from)?;
-                (graph, vec![issue.id])
+                (reached(&view.state, issue.id)?, vec![issue.id])
             }
             None => {
-                let graph = Issues::of_scan(scan(session, &view.state)?);
-                let roots = graph.roots().iter().map(|issue| issue.id).collect();
-                (graph, roots)
+                let table = table(session, &view.state)?;
+                let roots = graph::roots(&table).into_iter().map(Entry::id).collect();
+                (table, roots)
             }
         };
-        let within = within(&graph, &roots, self.depth);
-        let nodes: Vec<Node> = graph
-            .issues()
-            .filter(|issue| within.contains(&issue.id))
-            .map(|issue| Node::new(&graph, issue, None))
-            .collect();
+        let start: Vec<Entry<'_>> = roots.iter().filter_map(|id| table.find(*id)).collect();
+        let nodes = graph::within(&table, &start, self.depth);
+        let nodes: Vec<Node> = nodes.into_iter().map(|issue| Node::new(issue, None)).collect();
         Ok(Report::Graph(Drawing { roots, count: nodes.len(), nodes, depth: self.depth }))
     }
 }
 
-/// The issues at most `depth` steps from `roots`.
-fn within(graph: &Issues, roots: &[IssueId], depth: Option<usize>) -> BTreeSet<IssueId> {
-    let mut found: BTreeSet<IssueId> = roots.iter().copied().collect();
-    let mut level: Vec<IssueId> = roots.to_vec();
-    let mut steps = 0;
-    while !level.is_empty() && depth.is_none_or(|depth| steps < depth) {
-        let next = level.iter().filter_map(|id| graph.issue(*id)).flat_map(|issue| issue.dependencies.iter().copied());
-        let next: Vec<IssueId> = next.collect();
-        level = next.into_iter().filter(|id| found.insert(*id)).collect();
-        steps += 1;
+/// The issues that `from` waits for, directly or through others, and itself. Reads just these.
+fn reached(state: &dyn Snapshot, from: IssueId) -> Result<Rc<Table>> {
+    let mut table = Table::default();
+    for issue in graph::Graph::reachable(state, from).map_err(StoreError::from)?.issues() {
+        if issue.deleted.is_none() {
+            table.put(&Summary::from(issue));
+        }
     }
-    found
+    Ok(Rc::new(table))
 }
 
 impl Export {
     fn run(self, session: &Session) -> Result<Report> {
-        let graph = Issues::of_scan(scan(session, &session.view()?.state)?);
+        let table = table(session, &session.view()?.state)?;
+        let mut issues: Vec<Entry<'_>> = table.issues().collect();
+        issues.sort_unstable_by_key(|issue| issue.id());
         let (format, content) = match self.format {
-            Format::Dot => ("dot", dot(&graph)),
-            Format::Mermaid => ("mermaid", mermaid(&graph)),
-            Format::Json => ("json", as_json(&graph)),
+            Format::Dot => ("dot", dot(&issues)),
+            Format::Mermaid => ("mermaid", mermaid(&issues)),
+            Format::Json => ("json", as_json(&issues)),
         };
         let (file, content) = match self.output {
             Some(path) => {
@@ -164,42 +158,38 @@ impl Export {
 }
 
 /// Everything that stands between two issues: from the one that waits to the one waited for.
-fn edges(graph: &Issues) -> impl Iterator<Item = (&Issue, IssueId)> {
-    graph.issues().flat_map(|issue| issue.dependencies.iter().map(move |to| (issue, *to)))
+fn edges(issues: &[Entry<'_>]) -> impl Iterator<Item = (IssueId, IssueId)> {
+    issues.iter().flat_map(|issue| issue.dependencies().map(move |to| (issue.id(), to.id())))
 }
 
-fn dot(graph: &Issues) -> String {
+fn dot(issues: &[Entry<'_>]) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     let mut out = String::from("digraph jit {\n  rankdir=LR;\n  node [shape=box];\n");
-    for issue in graph.issues() {
-        let (id, short) = (issue.id, issue.id.short());
-        out.push_str(&format!(
-            "  \"{id}\" [label=\"{short}\\n{}\\n{}\"];\n",
-            quoted(issue.title.as_str()),
-            issue.state
-        ));
+    for issue in issues {
+        let (id, short) = (issue.id(), issue.id().short());
+        out.push_str(&format!("  \"{id}\" [label=\"{short}\\n{}\\n{}\"];\n", quoted(issue.title()), issue.state()));
     }
-    for (from, to) in edges(graph) {
-        out.push_str(&format!("  \"{}\" -> \"{to}\";\n", from.id));
+    for (from, to) in edges(issues) {
+        out.push_str(&format!("  \"{from}\" -> \"{to}\";\n"));
     }
     out + "}\n"
 }
 
-fn mermaid(graph: &Issues) -> String {
+fn mermaid(issues: &[Entry<'_>]) -> String {
     let safe = |text: &str| text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;");
     let mut out = String::from("graph LR\n");
-    for issue in graph.issues() {
-        out.push_str(&format!("  i{}[\"{}<br/>{}\"]\n", issue.id, safe(issue.title.as_str()), issue.state));
+    for issue in issues {
+        out.push_str(&format!("  i{}[\"{}<br/>{}\"]\n", issue.id(), safe(issue.title()), issue.state()));
     }
-    for (from, to) in edges(graph) {
-        out.push_str(&format!("  i{} --> i{to}\n", from.id));
+    for (from, to) in edges(issues) {
+        out.push_str(&format!("  i{from} --> i{to}\n"));
     }
     out
 }
 
-fn as_json(graph: &Issues) -> String {
-    let nodes: Vec<Node> = graph.issues().map(|issue| Node::new(graph, issue, None)).collect();
-    let edges: Vec<_> = edges(graph).map(|(from, to)| json!({ "from": from.id, "to": to })).collect();
+fn as_json(issues: &[Entry<'_>]) -> String {
+    let nodes: Vec<Node> = issues.iter().map(|issue| Node::new(*issue, None)).collect();
+    let edges: Vec<_> = edges(issues).map(|(from, to)| json!({ "from": from, "to": to })).collect();
     let mut text =
         serde_json::to_string_pretty(&json!({ "nodes": nodes, "edges": edges })).expect("a graph has only text keys");
     text.push('\n');

@@ -2,17 +2,18 @@
 
 use clap::{Args, Subcommand};
 
-use crate::domain::graph::Graph;
-use crate::domain::issue::Issue;
 use crate::domain::name::Actor;
-use crate::domain::query::{Criteria, Sort, claimable, sort};
+use crate::domain::query::{Criteria, Sort, is_claimable};
+use crate::domain::snapshot::Snapshot;
 use crate::domain::state::{Priority, State};
+use crate::domain::table::{Entry, Table};
 use crate::error::Result;
 use crate::report::Report;
-use crate::report::list::Questions;
-use crate::session::Session;
+use crate::report::list::{IssueList, Questions};
+use crate::session::{Session, View};
+use crate::store::StoreError;
 
-use super::common::scan;
+use super::common::table;
 use super::issue::list::listing;
 
 /// Ask for issues by what they are
@@ -30,7 +31,7 @@ pub enum Query {
 /// List what can be claimed now, the most urgent first
 ///
 /// Ready issues that nothing blocks, and those whose claim ran out, by priority, then age. A named agent
-/// does not see what is meant for somebody else. Reads every issue.
+/// does not see what is meant for somebody else. Reads the index.
 #[derive(Args, Debug)]
 pub struct Ready {
     #[command(flatten)]
@@ -39,7 +40,7 @@ pub struct Ready {
 
 /// List what dependencies hold up, and which
 ///
-/// Reads every issue.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct Blocked {
     #[command(flatten)]
@@ -48,7 +49,7 @@ pub struct Blocked {
 
 /// List what is meant for an actor
 ///
-/// Reads every issue.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct Assignee {
     /// The actor
@@ -59,7 +60,7 @@ pub struct Assignee {
 
 /// List the issues in a state
 ///
-/// Reads every issue.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct OfState {
     /// The state
@@ -70,7 +71,7 @@ pub struct OfState {
 
 /// List the issues of a priority
 ///
-/// Reads every issue.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct OfPriority {
     /// The priority
@@ -81,13 +82,13 @@ pub struct OfPriority {
 
 /// List the questions that wait for a person, the oldest first
 ///
-/// Reads every issue.
+/// Reads the index, and the issues that have one.
 #[derive(Args, Debug)]
 pub struct OpenQuestions {}
 
 /// List every issue
 ///
-/// Reads every issue.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct All {
     #[command(flatten)]
@@ -109,16 +110,14 @@ impl Query {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let only = |criteria: Criteria, limit: Limit| {
-            select(session, limit, false, |graph| {
-                let accepted = graph.issues().filter(|issue| criteria.accepts(issue, graph.is_blocked(issue)));
-                accepted.cloned().collect()
-            })
+            let show_blockers = criteria.blocked;
+            let mut list = select(session, limit, |issue| criteria.accepts(issue))?;
+            list.show_blockers = show_blockers;
+            Ok(Report::List(list))
         };
         match self {
             Query::Ready(ready) => ready.run(session),
-            Query::Blocked(Blocked { limit }) => select(session, limit, true, |graph| {
-                graph.issues().filter(|issue| graph.is_blocked(issue)).cloned().collect()
-            }),
+            Query::Blocked(Blocked { limit }) => only(Criteria { blocked: true, ..Criteria::default() }, limit),
             Query::Assignee(Assignee { actor, limit }) => {
                 only(Criteria { assignee: Some(actor), ..Criteria::default() }, limit)
             }
@@ -131,7 +130,8 @@ impl Query {
             Query::All(All { limit }) => only(Criteria::default(), limit),
             Query::Questions(OpenQuestions {}) => {
                 let view = session.view()?;
-                Ok(Report::Questions(Questions::of(&scan(session, &view.state)?.issues)))
+                let table = table(session, &view.state)?;
+                Ok(Report::Questions(questions(&view, &table)?))
             }
         }
     }
@@ -141,28 +141,26 @@ impl Ready {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let (actor, named) = session.actor(None)?;
-        select(session, self.limit, false, |graph| {
-            let mut issues = claimable(graph, session.now());
-            // What is meant for somebody else is no work for a named agent.
-            let meant =
-                |issue: &Issue| issue.claim.is_some() || issue.assignee.as_ref().is_none_or(|name| *name == actor);
-            issues.retain(|issue| !named || meant(issue));
-            issues
-        })
+        let clock = session.now();
+        // What is meant for somebody else is no work for a named agent.
+        let meant = |issue: Entry<'_>| {
+            !named || issue.holder().is_some() || issue.assignee().is_none_or(|name| name == actor.as_str())
+        };
+        select(session, self.limit, |issue| is_claimable(issue, clock) && meant(issue)).map(Report::List)
     }
 }
 
-fn select(
-    session: &Session,
-    limit: Limit,
-    show_blockers: bool,
-    choose: impl FnOnce(&Graph) -> Vec<Issue>,
-) -> Result<Report> {
+fn select(session: &Session, limit: Limit, wanted: impl Fn(Entry<'_>) -> bool) -> Result<IssueList> {
     let view = session.view()?;
-    let graph = Graph::of_scan(scan(session, &view.state)?);
-    let mut issues = choose(&graph);
-    sort(&mut issues, Sort::Priority);
-    let mut list = listing(&view, &graph, issues, limit.limit, limit.full);
-    list.show_blockers = show_blockers;
-    Ok(Report::List(list))
+    let table = table(session, &view.state)?;
+    listing(&view, &table, Sort::Priority, (limit.limit, limit.full), wanted)
+}
+
+/// The questions that wait for a person. Reads the issues that have one.
+pub fn questions(view: &View, table: &Table) -> Result<Questions> {
+    let mut issues = Vec::new();
+    for entry in table.issues().filter(|entry| entry.has_question()) {
+        issues.extend(view.state.issue(entry.id()).map_err(StoreError::from)?);
+    }
+    Ok(Questions::of(&issues))
 }

@@ -2,17 +2,18 @@
 
 use clap::Args;
 
-use crate::domain::graph::Graph;
 use crate::error::Result;
 use crate::report::Report;
 use crate::report::status::Status as Overview;
 use crate::session::Session;
 
-use super::common::scan;
+use super::common::table;
+use super::query::questions;
 
 /// Show the state of work at a glance
 ///
-/// Counts by stored state; blocked ones are counted under their state too. Reads every issue.
+/// Counts by stored state; blocked ones are counted under their state too. Reads the index, and
+/// issues with open questions.
 #[derive(Args, Debug)]
 pub struct Status {}
 
@@ -20,7 +21,8 @@ impl Status {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let view = session.view()?;
-        let graph = Graph::of_scan(scan(session, &view.state)?);
-        Ok(Report::Status(Overview::of(&graph, &view.commit.0)))
+        let table = table(session, &view.state)?;
+        let questions = questions(&view, &table)?;
+        Ok(Report::Status(Overview::of(&table, questions, &view.commit.0)))
     }
 }

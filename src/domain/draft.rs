@@ -11,6 +11,7 @@ use super::issue::{Extra, Issue};
 use super::name::{Actor, GateKey, OpId};
 use super::refusal::{Decision, Named, Refusal};
 use super::snapshot::{Overlay, Snapshot};
+use super::table::Entry;
 use super::time::Timestamp;
 
 /// Gives out fresh ids. The one source of randomness, handed in from the border.
@@ -191,5 +192,11 @@ fn nearest(key: &GateKey, known: &[GateKey]) -> Vec<GateKey> {
 impl From<&Issue> for Named {
     fn from(issue: &Issue) -> Self {
         Self { id: issue.id, title: issue.title.to_string(), state: issue.state }
+    }
+}
+
+impl From<Entry<'_>> for Named {
+    fn from(issue: Entry<'_>) -> Self {
+        Self { id: issue.id(), title: issue.title().to_owned(), state: issue.state() }
     }
 }

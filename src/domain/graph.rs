@@ -7,20 +7,19 @@ use petgraph::graphmap::DiGraphMap;
 
 use super::id::IssueId;
 use super::issue::Issue;
-use super::snapshot::{Read, Scan, Snapshot};
+use super::snapshot::{Read, Snapshot};
+use super::table::{Entry, Presence, Table};
 
 /// Issues as nodes, dependencies as edges from the one that waits to the one waited for.
 pub struct Graph {
     edges: DiGraphMap<IssueId, ()>,
     issues: BTreeMap<IssueId, Issue>,
-    /// Issues that are there and cannot be read: nobody can say that they are finished.
-    unreadable: BTreeSet<IssueId>,
 }
 
 impl Graph {
     /// The graph of everything `from` reaches along dependencies. Reads just that.
     pub fn reachable(snapshot: &dyn Snapshot, from: IssueId) -> Read<Self> {
-        let mut graph = Self { edges: DiGraphMap::new(), issues: BTreeMap::new(), unreadable: BTreeSet::new() };
+        let mut graph = Self { edges: DiGraphMap::new(), issues: BTreeMap::new() };
         let mut queue = VecDeque::from([from]);
         let mut seen = BTreeSet::from([from]);
         while let Some(id) = queue.pop_front() {
@@ -47,18 +46,7 @@ impl Graph {
             }
         }
         let issues = issues.into_iter().map(|issue| (issue.id, issue)).collect();
-        Self { edges, issues, unreadable: BTreeSet::new() }
-    }
-
-    /// The graph of a scan. What could not be read holds up what depends on it.
-    pub fn of_scan(scan: Scan) -> Self {
-        let unreadable = scan.damaged.iter().filter_map(|damaged| damaged.issue()).collect();
-        Self { unreadable, ..Self::of(scan.issues) }
-    }
-
-    /// How many issues could not be read.
-    pub fn unreadable(&self) -> usize {
-        self.unreadable.len()
+        Self { edges, issues }
     }
 
     /// The issue at a node.
@@ -77,49 +65,6 @@ impl Graph {
         astar(&self.edges, from, |id| id == to, |_| 1, |_| 0).map(|(_, path)| path)
     }
 
-    /// Whether the issue's dependencies hold it up.
-    pub fn is_blocked(&self, issue: &Issue) -> bool {
-        self.blockers(issue).next().is_some()
-            || (!issue.state.is_finished() && !issue.dependencies.is_disjoint(&self.unreadable))
-    }
-
-    /// The dependencies of `issue` that hold it up: none when it is finished.
-    pub fn blockers<'g>(&'g self, issue: &'g Issue) -> impl Iterator<Item = &'g Issue> + 'g {
-        let dependencies = issue.dependencies.iter().filter(|_| !issue.state.is_finished());
-        dependencies.filter_map(|id| self.issues.get(id)).filter(|dependency| !dependency.releases_dependents())
-    }
-
-    /// Issues nobody waits for, in the order of their creation.
-    pub fn roots(&self) -> Vec<&Issue> {
-        let waited_for: BTreeSet<IssueId> =
-            self.issues.values().flat_map(|issue| issue.dependencies.iter().copied()).collect();
-        let mut roots: Vec<&Issue> = self.issues.values().filter(|issue| !waited_for.contains(&issue.id)).collect();
-        roots.sort_by_key(|issue| (issue.created_at, issue.id));
-        roots
-    }
-
-    /// The issues that wait for `id`, directly (1) or through others, with the length of the shortest way.
-    pub fn dependents(&self, id: IssueId) -> Vec<(&Issue, usize)> {
-        let mut waiting: BTreeMap<IssueId, Vec<IssueId>> = BTreeMap::new();
-        for issue in self.issues.values() {
-            for dependency in &issue.dependencies {
-                waiting.entry(*dependency).or_default().push(issue.id);
-            }
-        }
-        let mut found = Vec::new();
-        let mut seen = BTreeSet::from([id]);
-        let mut queue = VecDeque::from([(id, 0)]);
-        while let Some((at, distance)) = queue.pop_front() {
-            for next in waiting.get(&at).into_iter().flatten() {
-                if seen.insert(*next) {
-                    found.extend(self.issues.get(next).map(|issue| (issue, distance + 1)));
-                    queue.push_back((*next, distance + 1));
-                }
-            }
-        }
-        found
-    }
-
     /// Groups of issues that wait for one another: none in a healthy tracker.
     pub fn cycles(&self) -> Vec<Vec<IssueId>> {
         tarjan_scc(&self.edges)
@@ -127,4 +72,49 @@ impl Graph {
             .filter(|group| group.len() > 1 || self.edges.contains_edge(group[0], group[0]))
             .collect()
     }
+}
+
+/// Issues nobody waits for, in the order of their creation.
+pub fn roots(table: &Table) -> Vec<Entry<'_>> {
+    let waited_for: BTreeSet<u32> = table.issues().flat_map(Entry::dependencies).map(Entry::number).collect();
+    let mut roots: Vec<Entry<'_>> = table.issues().filter(|issue| !waited_for.contains(&issue.number())).collect();
+    roots.sort_unstable_by_key(|issue| (issue.created_at(), issue.id()));
+    roots
+}
+
+/// The issues that wait for `id`, directly (1) or through others, with the length of the shortest way.
+pub fn dependents(table: &Table, id: IssueId) -> Vec<(Entry<'_>, usize)> {
+    let Some(start) = table.find(id) else { return Vec::new() };
+    let edges = table.issues().flat_map(|issue| issue.dependencies().map(move |on| (on.number(), issue)));
+    let mut edges: Vec<(u32, Entry<'_>)> = edges.collect();
+    edges.sort_unstable_by_key(|(on, waiting)| (*on, waiting.id()));
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::from([start.number()]);
+    let mut queue = VecDeque::from([(start.number(), 0)]);
+    while let Some((at, distance)) = queue.pop_front() {
+        let first = edges.partition_point(|(on, _)| *on < at);
+        for (_, next) in edges[first..].iter().take_while(|(on, _)| *on == at) {
+            if seen.insert(next.number()) {
+                found.push((*next, distance + 1));
+                queue.push_back((next.number(), distance + 1));
+            }
+        }
+    }
+    found
+}
+
+/// The issues at most `depth` dependencies from `roots`, these included, in the order of ids.
+pub fn within<'t>(table: &'t Table, roots: &[Entry<'t>], depth: Option<usize>) -> Vec<Entry<'t>> {
+    let mut seen: BTreeSet<u32> = roots.iter().map(|root| root.number()).collect();
+    let mut level: Vec<Entry<'t>> = roots.to_vec();
+    let mut steps = 0;
+    while !level.is_empty() && depth.is_none_or(|depth| steps < depth) {
+        let next = level.iter().flat_map(|issue| issue.dependencies());
+        level = next.filter(|issue| seen.insert(issue.number())).collect();
+        steps += 1;
+    }
+    let mut found: Vec<Entry<'t>> = seen.into_iter().map(|number| table.row(number)).collect();
+    found.retain(|issue| issue.presence() == Presence::Living);
+    found.sort_unstable_by_key(|issue| issue.id());
+    found
 }

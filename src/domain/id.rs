@@ -19,6 +19,11 @@ impl IssueId {
         Self(uuid)
     }
 
+    /// The sixteen bytes of the UUID; they sort as the id does.
+    pub fn bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
     /// The first eight hex digits, as people see the id.
     pub fn short(&self) -> String {
         self.to_string()[..8].to_owned()

@@ -258,7 +258,12 @@ impl WatchedField {
 impl Claim {
     /// Whether the lease ran out before `clock`, with [`LEASE_ALLOWANCE_MS`] of grace.
     pub fn is_expired(&self, clock: Timestamp) -> bool {
-        self.expires_at.is_some_and(|end| clock.millis() > end.millis().saturating_add(LEASE_ALLOWANCE_MS))
+        self.expires_at.is_some_and(|end| Self::ends_before(end, clock))
+    }
+
+    /// Whether a lease that ends at `end` ran out before `clock`, with [`LEASE_ALLOWANCE_MS`] of grace.
+    pub fn ends_before(end: Timestamp, clock: Timestamp) -> bool {
+        clock.millis() > end.millis().saturating_add(LEASE_ALLOWANCE_MS)
     }
 }
 

@@ -20,4 +20,5 @@ pub mod replay;
 pub mod settings;
 pub mod snapshot;
 pub mod state;
+pub mod table;
 pub mod time;

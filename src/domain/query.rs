@@ -1,9 +1,11 @@
 //! Choosing and ordering issues.
 
-use super::graph::Graph;
-use super::issue::Issue;
+use std::cmp::Reverse;
+
+use super::issue::{Claim, Issue};
 use super::name::{Actor, Label};
 use super::state::{Priority, State};
+use super::table::Entry;
 use super::time::Timestamp;
 
 /// Which issues are wanted: every part that is given must hold.
@@ -24,14 +26,14 @@ pub struct Criteria {
 }
 
 impl Criteria {
-    /// Whether `issue`, which is `blocked` or not, is wanted.
-    pub fn accepts(&self, issue: &Issue, blocked: bool) -> bool {
-        (self.states.is_empty() || self.states.contains(&issue.state))
-            && (self.priorities.is_empty() || self.priorities.contains(&issue.priority))
-            && self.labels.iter().all(|label| issue.labels.contains(label))
-            && self.assignee.as_ref().is_none_or(|wanted| issue.assignee.as_ref() == Some(wanted))
-            && (!self.blocked || blocked)
-            && (!self.unassigned || issue.assignee.is_none())
+    /// Whether `issue` is wanted.
+    pub fn accepts(&self, issue: Entry<'_>) -> bool {
+        (self.states.is_empty() || self.states.contains(&issue.state()))
+            && (self.priorities.is_empty() || self.priorities.contains(&issue.priority()))
+            && self.labels.iter().all(|wanted| issue.labels().any(|label| label == wanted.as_str()))
+            && self.assignee.as_ref().is_none_or(|wanted| issue.assignee() == Some(wanted.as_str()))
+            && (!self.blocked || issue.is_blocked())
+            && (!self.unassigned || issue.assignee().is_none())
     }
 }
 
@@ -49,35 +51,54 @@ pub enum Sort {
     Title,
     /// By state, then priority and age.
     State,
+    /// Last completed first.
+    Completed,
 }
 
-/// Puts `issues` in order. Equal keys fall back to age and id, so the order is total.
-pub fn sort(issues: &mut [Issue], by: Sort) {
-    let work_order = |issue: &Issue| (issue.priority, issue.created_at, issue.id);
+/// Puts the first `count` of `issues` in order and leaves the rest out; all of them without a count.
+///
+/// Equal keys fall back to age and id, so the order is total.
+pub fn first(issues: &mut Vec<Entry<'_>>, by: Sort, count: Option<usize>) {
     match by {
-        Sort::Priority => issues.sort_by_key(work_order),
-        Sort::Created => issues.sort_by_key(|issue| (issue.created_at, issue.id)),
-        Sort::Updated => issues.sort_by_key(|issue| (std::cmp::Reverse(issue.updated_at), issue.id)),
+        Sort::Priority => first_by(issues, count, work_order),
+        Sort::Created => first_by(issues, count, |issue| (issue.created_at(), issue.id())),
+        Sort::Updated => first_by(issues, count, |issue| (Reverse(issue.updated_at()), issue.id())),
+        Sort::Completed => first_by(issues, count, |issue| (Reverse(issue.completed_at()), issue.id())),
+        Sort::State => first_by(issues, count, |issue| (issue.state(), work_order(issue))),
         Sort::Title => {
-            issues.sort_by_key(|issue| (issue.title.as_str().to_lowercase(), issue.created_at, issue.id));
+            issues.sort_by_cached_key(|issue| (issue.title().to_lowercase(), issue.created_at(), issue.id()));
+            issues.truncate(count.unwrap_or(usize::MAX));
         }
-        Sort::State => issues.sort_by_key(|issue| (issue.state, work_order(issue))),
     }
+}
+
+fn work_order(issue: Entry<'_>) -> impl Ord + use<> {
+    (issue.priority(), issue.created_at(), issue.id())
+}
+
+fn first_by<'t, K: Ord>(issues: &mut Vec<Entry<'t>>, count: Option<usize>, key: impl Fn(Entry<'t>) -> K) {
+    if let Some(count) = count.filter(|count| *count < issues.len()) {
+        if count > 0 {
+            issues.select_nth_unstable_by_key(count - 1, |issue| key(*issue));
+        }
+        issues.truncate(count);
+    }
+    issues.sort_unstable_by_key(|issue| key(*issue));
 }
 
 /// Whether `issue` waits to be taken up: released for work, or held by a claim whose lease ran out.
 pub fn is_up_for_work(issue: &Issue, clock: Timestamp) -> bool {
-    match (&issue.claim, issue.state) {
-        (None, State::Ready) => true,
-        (Some(claim), State::InProgress) => claim.is_expired(clock),
-        _ => false,
-    }
+    let lease = issue.claim.as_ref().map(|claim: &Claim| claim.is_expired(clock));
+    waits_to_be_taken(issue.state, lease)
 }
 
-/// The issues that can be claimed now, in the order of work.
-pub fn claimable(graph: &Graph, clock: Timestamp) -> Vec<Issue> {
-    let mut issues: Vec<Issue> =
-        graph.issues().filter(|issue| is_up_for_work(issue, clock) && !graph.is_blocked(issue)).cloned().collect();
-    sort(&mut issues, Sort::Priority);
-    issues
+/// Whether `issue` can be claimed now: it waits to be taken up, and nothing blocks it.
+pub fn is_claimable(issue: Entry<'_>, clock: Timestamp) -> bool {
+    let lease = issue.holder().map(|_| issue.is_lease_expired(clock));
+    waits_to_be_taken(issue.state(), lease) && !issue.is_blocked()
+}
+
+/// `expired`: whether the lease of the claim ran out; `None` when there is no claim.
+fn waits_to_be_taken(state: State, expired: Option<bool>) -> bool {
+    matches!((state, expired), (State::Ready, None) | (State::InProgress, Some(true)))
 }

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::gate::Gate;
 use super::id::{IdPrefix, IssueId, issue_of_path};
 use super::issue::Issue;
 use super::name::GateKey;
 use super::settings::Settings;
+use super::table::{Entry, Summary, Table};
 
 /// A stored object that cannot be used, and why. Reads of everything else go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
     /// The object: its path in the tracker's tree, or its id.
     pub object: String,
@@ -21,10 +24,14 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
+    /// The path of the object, where it has one.
+    pub fn path(&self) -> &str {
+        self.object.split(' ').next().unwrap_or(&self.object)
+    }
+
     /// The issue whose document this is, as its path says.
     pub fn issue(&self) -> Option<IssueId> {
-        let path = self.object.split(' ').next().unwrap_or(&self.object);
-        issue_of_path(path)
+        issue_of_path(self.path())
     }
 }
 
@@ -37,18 +44,10 @@ impl fmt::Display for Unreadable {
 /// The result of a look-up.
 pub type Read<T> = Result<T, Unreadable>;
 
-/// Every issue that could be read, tombstones left out, and what could not be read.
-#[derive(Clone, Debug, Default)]
-pub struct Scan {
-    /// The issues, in the order of their ids.
-    pub issues: Vec<Issue>,
-    /// What was passed over.
-    pub damaged: Vec<Unreadable>,
-}
-
 /// One state of the tracker.
 ///
-/// Look-ups cost what they touch; only [`Snapshot::scan`] and [`Snapshot::dependents`] read every issue.
+/// Look-ups cost what they touch. [`Snapshot::table`] and what rests on it read the index, and the issues
+/// that changed since it was made; without one, every issue.
 pub trait Snapshot {
     /// The issue with this id, tombstones included.
     fn issue(&self, id: IssueId) -> Read<Option<Issue>>;
@@ -60,13 +59,16 @@ pub trait Snapshot {
     fn gate_keys(&self) -> Read<Vec<GateKey>>;
     /// The shared settings.
     fn settings(&self) -> Read<Settings>;
-    /// Reads every issue.
-    fn scan(&self) -> Read<Scan>;
+    /// A summary of every issue.
+    fn table(&self) -> Read<Rc<Table>>;
 
-    /// The issues that wait for `id`, in the order of their ids. Reads every issue.
+    /// The issues that wait for `id`, in the order of their ids.
     fn dependents(&self, id: IssueId) -> Read<Vec<IssueId>> {
-        let scan = self.scan()?;
-        Ok(scan.issues.iter().filter(|issue| issue.dependencies.contains(&id)).map(|issue| issue.id).collect())
+        let table = self.table()?;
+        let waits = |issue: &Entry<'_>| issue.dependencies().any(|dependency| dependency.id() == id);
+        let mut ids: Vec<IssueId> = table.issues().filter(waits).map(Entry::id).collect();
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// The dependencies of `issue` that hold it up. None when it is finished.
@@ -174,11 +176,15 @@ impl Snapshot for Overlay {
         self.settings.clone().map_or_else(|| self.base.settings(), Ok)
     }
 
-    fn scan(&self) -> Read<Scan> {
-        let mut scan = self.base.scan()?;
-        let mut issues: BTreeMap<IssueId, Issue> = scan.issues.into_iter().map(|issue| (issue.id, issue)).collect();
-        issues.extend(self.issues.iter().map(|(id, issue)| (*id, issue.clone())));
-        scan.issues = issues.into_values().filter(|issue| issue.deleted.is_none()).collect();
-        Ok(scan)
+    fn table(&self) -> Read<Rc<Table>> {
+        let table = self.base.table()?;
+        if self.issues.is_empty() {
+            return Ok(table);
+        }
+        let mut table = (*table).clone();
+        for issue in self.issues.values() {
+            table.put(&Summary::from(issue));
+        }
+        Ok(Rc::new(table))
     }
 }

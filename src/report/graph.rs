@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::graph;
 use crate::domain::id::IssueId;
-use crate::domain::issue::Issue;
-use crate::domain::name::Title;
 use crate::domain::state::State;
+use crate::domain::table::Entry;
 
 use super::Render;
 use super::text::{Text, clean};
@@ -35,7 +33,7 @@ pub struct Node {
     /// Its first eight characters.
     pub short_id: String,
     /// The title.
-    pub title: Title,
+    pub title: String,
     /// The state.
     pub state: State,
     /// Whether a dependency holds it up.
@@ -48,21 +46,21 @@ pub struct Node {
 
 impl Node {
     /// The node of an issue.
-    pub fn new(graph: &graph::Graph, issue: &Issue, distance: Option<usize>) -> Self {
+    pub fn new(issue: Entry<'_>, distance: Option<usize>) -> Self {
         Self {
-            id: issue.id,
-            short_id: issue.id.short(),
-            title: issue.title.clone(),
-            state: issue.state,
-            blocked: graph.is_blocked(issue),
-            dependencies: issue.dependencies.iter().copied().collect(),
+            id: issue.id(),
+            short_id: issue.id().short(),
+            title: issue.title().to_owned(),
+            state: issue.state(),
+            blocked: issue.is_blocked(),
+            dependencies: issue.dependencies().map(Entry::id).collect(),
             distance,
         }
     }
 
     fn line(&self, text: &Text) -> String {
         let state = text.state(self.state, self.blocked);
-        format!("{}  {}  [{state}]", text.id(&self.short_id), clean(self.title.as_str()))
+        format!("{}  {}  [{state}]", text.id(&self.short_id), clean(&self.title))
     }
 }
 

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::domain::id::IssueId;
 use crate::domain::issue::{Claim, Issue};
-use crate::domain::name::{GateKey, Title};
+use crate::domain::name::GateKey;
 use crate::domain::state::{GateStatus, State};
+use crate::domain::table::Entry;
 
 use super::Render;
 use super::event::EventDoc;
@@ -21,14 +22,21 @@ pub struct IssueRef {
     /// Its first eight characters.
     pub short_id: String,
     /// The title.
-    pub title: Title,
+    pub title: String,
     /// The state.
     pub state: State,
 }
 
 impl From<&Issue> for IssueRef {
     fn from(issue: &Issue) -> Self {
-        Self { id: issue.id, short_id: issue.id.short(), title: issue.title.clone(), state: issue.state }
+        Self { id: issue.id, short_id: issue.id.short(), title: issue.title.to_string(), state: issue.state }
+    }
+}
+
+impl From<Entry<'_>> for IssueRef {
+    fn from(issue: Entry<'_>) -> Self {
+        let id = issue.id();
+        Self { id, short_id: id.short(), title: issue.title().to_owned(), state: issue.state() }
     }
 }
 

@@ -1,13 +1,17 @@
 //! Issues, a line each.
 
+use std::rc::Rc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde::ser::SerializeStruct;
 use serde_json::Value;
 
 use crate::domain::id::IssueId;
 use crate::domain::issue::Issue;
-use crate::domain::name::{Actor, Label, Title};
+use crate::domain::name::{Actor, Title};
 use crate::domain::state::{Priority, State};
+use crate::domain::table::{Entry, Table};
 use crate::domain::time::Timestamp;
 
 use super::Render;
@@ -16,21 +20,21 @@ use super::text::{Text, clean, table};
 
 /// The part of an issue that lists show.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct IssueRow {
+pub struct IssueRow<'t> {
     /// The id.
     pub id: IssueId,
     /// Its first eight characters.
     pub short_id: String,
     /// The title.
-    pub title: Title,
+    pub title: &'t str,
     /// The stored state.
     pub state: State,
     /// The priority.
     pub priority: Priority,
     /// The labels.
-    pub labels: Vec<Label>,
+    pub labels: Vec<&'t str>,
     /// Who it is meant for.
-    pub assignee: Option<Actor>,
+    pub assignee: Option<&'t str>,
     /// Whether a dependency holds it up.
     pub blocked: bool,
     /// Which ones.
@@ -41,41 +45,48 @@ pub struct IssueRow {
     pub updated_at: Timestamp,
 }
 
-impl IssueRow {
-    /// The row of an issue that `blockers` hold up.
-    pub fn new(issue: &Issue, blockers: Vec<IssueRef>) -> Self {
+impl<'t> IssueRow<'t> {
+    /// The row of an issue.
+    pub fn new(issue: Entry<'t>) -> Self {
         Self {
-            id: issue.id,
-            short_id: issue.id.short(),
-            title: issue.title.clone(),
-            state: issue.state,
-            priority: issue.priority,
-            labels: issue.labels.iter().cloned().collect(),
-            assignee: issue.assignee.clone(),
-            blocked: !blockers.is_empty(),
-            blocked_by: blockers,
-            created_at: issue.created_at,
-            updated_at: issue.updated_at,
+            id: issue.id(),
+            short_id: issue.id().short(),
+            title: issue.title(),
+            state: issue.state(),
+            priority: issue.priority(),
+            labels: issue.labels().collect(),
+            assignee: issue.assignee(),
+            blocked: issue.is_blocked(),
+            blocked_by: issue.blockers().map(IssueRef::from).collect(),
+            created_at: issue.created_at(),
+            updated_at: issue.updated_at(),
         }
     }
 }
 
 /// A list of issues.
 pub struct IssueList {
-    /// The rows, cut to the number asked for.
-    pub rows: Vec<IssueRow>,
+    /// Where they stand.
+    pub table: Rc<Table>,
+    /// The numbers of their rows, cut to the number asked for.
+    pub numbers: Vec<u32>,
     /// The issues in full, when that was asked for.
     pub full: Option<Vec<IssueDoc>>,
     /// How many there are in all.
     pub total: usize,
-    /// How many issues could not be read.
-    pub unreadable: usize,
     /// Whether people see what holds each up.
     pub show_blockers: bool,
 }
 
-/// The JSON form of a list.
-#[derive(Serialize, JsonSchema)]
+impl IssueList {
+    /// The rows, made one by one: a list may be long.
+    fn rows(&self) -> impl Iterator<Item = IssueRow<'_>> {
+        self.numbers.iter().map(|number| IssueRow::new(self.table.row(*number)))
+    }
+}
+
+/// The shape of a list as JSON; an [`IssueList`] writes it row by row.
+#[derive(JsonSchema)]
 pub struct ListDoc<T> {
     /// The issues.
     pub issues: Vec<T>,
@@ -89,22 +100,36 @@ pub struct ListDoc<T> {
     pub unreadable: usize,
 }
 
+/// A sequence that is made while it is written.
+struct InTurn<'l>(&'l IssueList);
+
+impl Serialize for InTurn<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0.full {
+            Some(full) => full.serialize(serializer),
+            None => serializer.collect_seq(self.0.rows()),
+        }
+    }
+}
+
 impl Serialize for IssueList {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = self.rows.len();
-        let (total, truncated, unreadable) = (self.total, count < self.total, self.unreadable);
-        match &self.full {
-            Some(full) => ListDoc { issues: full.clone(), count, total, truncated, unreadable }.serialize(serializer),
-            None => ListDoc { issues: self.rows.clone(), count, total, truncated, unreadable }.serialize(serializer),
-        }
+        let count = self.numbers.len();
+        let mut document = serializer.serialize_struct("ListDoc", 5)?;
+        document.serialize_field("issues", &InTurn(self))?;
+        document.serialize_field("count", &count)?;
+        document.serialize_field("total", &self.total)?;
+        document.serialize_field("truncated", &(count < self.total))?;
+        document.serialize_field("unreadable", &self.table.unreadable())?;
+        document.end()
     }
 }
 
 impl Render for IssueList {
     fn human(&self, text: &mut Text) {
-        let rows = self.rows.iter().map(|row| {
+        let rows = self.rows().map(|row| {
             let state = if row.blocked { format!("{} (blocked)", row.state) } else { row.state.to_string() };
-            let mut title = clean(row.title.as_str());
+            let mut title = clean(row.title);
             for label in &row.labels {
                 title.push_str(&format!(" [{label}]"));
             }
@@ -112,14 +137,13 @@ impl Render for IssueList {
                 let ids: Vec<&str> = row.blocked_by.iter().map(|blocker| blocker.short_id.as_str()).collect();
                 title.push_str(&format!("  waits for {}", ids.join(", ")));
             }
-            let assignee = row.assignee.as_ref().map_or_else(String::new, ToString::to_string);
-            vec![row.short_id.clone(), state, row.priority.to_string(), title, assignee]
+            vec![row.short_id, state, row.priority.to_string(), title, row.assignee.unwrap_or_default().to_owned()]
         });
         text.put(&table(rows.collect()));
     }
 
     fn confirmation(&self) -> Option<String> {
-        let count = self.rows.len();
+        let count = self.numbers.len();
         (count < self.total).then(|| format!("{count} of {} shown; -n 0 shows all", self.total))
     }
 }

@@ -12,6 +12,8 @@ pub mod progress;
 pub mod status;
 pub mod text;
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -82,10 +84,6 @@ pub trait Render: Serialize {
     fn exit_code(&self) -> u8 {
         0
     }
-    /// The JSON document.
-    fn json(&self) -> Value {
-        serde_json::to_value(self).expect("reports have only text keys")
-    }
 }
 
 impl Report {
@@ -123,7 +121,7 @@ trait RenderObject {
     fn human(&self, text: &mut Text);
     fn confirmation(&self) -> Option<String>;
     fn exit_code(&self) -> u8;
-    fn json(&self) -> Value;
+    fn write_json(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
 impl<T: Render> RenderObject for T {
@@ -136,7 +134,8 @@ impl<T: Render> RenderObject for T {
     fn exit_code(&self) -> u8 {
         Render::exit_code(self)
     }
-    fn json(&self) -> Value {
-        Render::json(self)
+    fn write_json(&self, mut out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut out, self)?;
+        out.write_all(b"\n")
     }
 }

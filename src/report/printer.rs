@@ -1,6 +1,6 @@
 //! The one place that prints.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 use serde_json::Value;
 
@@ -77,7 +77,9 @@ impl Printer {
             report => {
                 let Some(report) = report.as_render() else { return Ok(0) };
                 if self.json {
-                    self.document(&report.json())?;
+                    // Written as it is made: a list may be long.
+                    let mut stdout = BufWriter::with_capacity(LARGE_WRITE, io::stdout().lock());
+                    report.write_json(&mut stdout).and_then(|()| stdout.flush()).map_err(Failed::Write)?;
                 } else {
                     let mut text = Text::new(self.colour, now);
                     report.human(&mut text);
@@ -144,6 +146,9 @@ impl Printer {
         error.class.exit_code()
     }
 }
+
+/// Bytes that are collected before they are written.
+const LARGE_WRITE: usize = 1 << 16;
 
 enum Failed {
     Write(io::Error),

@@ -3,11 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::graph::Graph;
 use crate::domain::id::IssueId;
-use crate::domain::issue::Issue;
-use crate::domain::name::Title;
+use crate::domain::query::{Sort, first};
 use crate::domain::state::State;
+use crate::domain::table::{Entry, Table};
 use crate::domain::time::Timestamp;
 
 use super::Render;
@@ -61,18 +60,18 @@ pub struct Completion {
     /// Its first eight characters.
     pub short_id: String,
     /// Its title.
-    pub title: Title,
+    pub title: String,
     /// When it was finished.
     pub at: Timestamp,
 }
 
 impl Status {
-    /// Counts the issues of a graph.
-    pub fn of(graph: &Graph, commit: &str) -> Self {
+    /// Counts the issues of a table.
+    pub fn of(table: &Table, questions: Questions, commit: &str) -> Self {
         let mut counts = Counts::default();
-        let mut completed: Vec<(Timestamp, &Issue)> = Vec::new();
-        for issue in graph.issues() {
-            *match issue.state {
+        let mut completed: Vec<Entry<'_>> = Vec::new();
+        for issue in table.issues() {
+            *match issue.state() {
                 State::Open => &mut counts.open,
                 State::Ready => &mut counts.ready,
                 State::InProgress => &mut counts.in_progress,
@@ -81,21 +80,23 @@ impl Status {
                 State::Rejected => &mut counts.rejected,
                 State::Archived => &mut counts.archived,
             } += 1;
-            counts.blocked += usize::from(graph.is_blocked(issue));
-            completed.extend(issue.completed_at.map(|at| (at, issue)));
+            counts.blocked += usize::from(issue.is_blocked());
+            completed.extend(issue.completed_at().map(|_| issue));
         }
-        completed.sort_by_key(|(at, issue)| (std::cmp::Reverse(*at), issue.id));
-        let recent = completed.into_iter().take(RECENT).map(|(at, issue)| Completion {
-            id: issue.id,
-            short_id: issue.id.short(),
-            title: issue.title.clone(),
-            at,
+        first(&mut completed, Sort::Completed, Some(RECENT));
+        let recent = completed.into_iter().filter_map(|issue| {
+            Some(Completion {
+                id: issue.id(),
+                short_id: issue.id().short(),
+                title: issue.title().to_owned(),
+                at: issue.completed_at()?,
+            })
         });
         Self {
             counts,
             recent_completions: recent.collect(),
-            questions: Questions::of(graph.issues()).questions,
-            unreadable: graph.unreadable(),
+            questions: questions.questions,
+            unreadable: table.unreadable(),
             commit: commit.to_owned(),
         }
     }
@@ -114,7 +115,7 @@ impl Render for Status {
         }
         text.line(&line).line("").line("Recent completions:");
         for done in &self.recent_completions {
-            let line = format!("  - {} ({})", clean(done.title.as_str()), text.ago(done.at));
+            let line = format!("  - {} ({})", clean(&done.title), text.ago(done.at));
             text.line(&line);
         }
         if !self.questions.is_empty() {

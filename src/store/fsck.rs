@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::graph::Graph;
+use crate::domain::id::IssueId;
 use crate::domain::invariants::{broken, broken_together};
 use crate::domain::issue::Issue;
 use crate::domain::name::GateKey;
@@ -46,17 +47,19 @@ pub fn check<B: Backend>(store: &B, tip: &CommitId, progress: &dyn Progress) -> 
     if let Err(why) = state.settings() {
         findings.unreadable(why);
     }
-    let scan = state.scan_all()?;
-    scan.damaged.into_iter().for_each(|why| findings.unreadable(why));
-    findings.issues = scan.issues.len();
-    for issue in &scan.issues {
-        for fault in broken(issue) {
-            findings.add(issue.id.to_string(), fault);
+    let mut issues: BTreeMap<IssueId, Issue> = BTreeMap::new();
+    state.each_issue(&mut |issue| match issue {
+        Ok(issue) => {
+            for fault in broken(&issue) {
+                findings.add(issue.id.to_string(), fault);
+            }
+            issues.insert(issue.id, issue);
         }
-    }
-    let issues: BTreeMap<_, _> = scan.issues.iter().map(|issue| (issue.id, issue.clone())).collect();
+        Err(why) => findings.unreadable(why),
+    });
+    findings.issues = issues.len();
     let (tombstones, living): (Vec<Issue>, Vec<Issue>) =
-        scan.issues.into_iter().partition(|issue| issue.deleted.is_some());
+        issues.values().cloned().partition(|issue| issue.deleted.is_some());
     for (object, fault) in broken_together(&Graph::of(living), &tombstones) {
         findings.add(object, fault);
     }
@@ -157,7 +160,7 @@ fn replay<B: Backend>(
 /// Compares what the events say with what is stored.
 fn compare<T: Tree>(
     state: &TreeSnapshot<T>,
-    issues: &BTreeMap<crate::domain::id::IssueId, Issue>,
+    issues: &BTreeMap<IssueId, Issue>,
     gates: &[GateKey],
     replay: &Replay,
     findings: &mut Findings,

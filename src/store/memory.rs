@@ -162,4 +162,12 @@ impl Tree for MemoryTree {
             })
             .collect())
     }
+
+    fn mark(&self, _path: &str) -> Read<Option<String>> {
+        Ok(None)
+    }
+
+    fn since(&self, path: &str, _mark: &str) -> Read<Vec<Difference<Vec<u8>>>> {
+        Err(super::codec::unreadable(path, "has no name to tell it by"))
+    }
 }

@@ -7,6 +7,7 @@ pub mod codec;
 pub mod fsck;
 pub mod git;
 pub mod history;
+pub mod index;
 pub mod layout;
 pub mod memory;
 pub mod message;
@@ -75,9 +76,14 @@ pub trait Tree {
     fn id_of(&self, content: &[u8]) -> Self::Id;
     /// What differs between the folder at `path` here and in `newer`: path, entry here, entry there.
     fn diff(&self, newer: &Self, path: &str) -> Read<Vec<Difference<Self::Id>>>;
+    /// A text that names the folder at `path` as it is; `None` where there is no such name.
+    fn mark(&self, path: &str) -> Read<Option<String>>;
+    /// What differs in the folder at `path` from what it was when [`Tree::mark`] gave `mark`.
+    fn since(&self, path: &str, mark: &str) -> Read<Vec<Difference<Self::Id>>>;
 }
 
-/// A file that differs between two trees.
+/// A path at which two trees differ. The ids are those of files: anything else at the path, but for a
+/// folder, is told with none.
 #[derive(Clone, Debug)]
 pub struct Difference<I> {
     /// Its path.

@@ -1,15 +1,18 @@
 //! A tree read as the tracker's state.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::rc::Rc;
 
 use crate::domain::gate::Gate;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
 use crate::domain::name::GateKey;
 use crate::domain::settings::Settings;
-use crate::domain::snapshot::{Read, Scan, Snapshot, Unreadable};
+use crate::domain::snapshot::{Read, Snapshot};
+use crate::domain::table::{Summary, Table};
 
 use super::codec::{decode, decode_gate, decode_issue, unreadable};
+use super::index::{self, Home, Thrift};
 use super::layout::{
     CONFIG_FILE, DEEPEST_FANOUT, FORMAT, FORMAT_FILE, Format, GATES, ISSUES, gate_path, issue_folder, issue_path,
 };
@@ -19,6 +22,8 @@ use super::{Entry, EntryKind, StoreError, StoreResult, Tree};
 pub struct TreeSnapshot<T: Tree> {
     tree: T,
     format: Format,
+    index: Option<Home>,
+    table: OnceCell<Rc<Table>>,
 }
 
 impl<T: Tree> TreeSnapshot<T> {
@@ -33,7 +38,7 @@ impl<T: Tree> TreeSnapshot<T> {
         if format.fanout > DEEPEST_FANOUT {
             return Err(unreadable(FORMAT_FILE, format!("a fan-out of {} is too deep", format.fanout)).into());
         }
-        Ok(Self { tree, format })
+        Ok(Self { tree, format, index: None, table: OnceCell::new() })
     }
 
     /// The format of the tracker.
@@ -46,35 +51,64 @@ impl<T: Tree> TreeSnapshot<T> {
         &self.tree
     }
 
-    /// Reads every issue, tombstones included.
-    pub fn scan_all(&self) -> Read<Scan> {
-        let mut found: BTreeMap<IssueId, Issue> = BTreeMap::new();
-        let mut damaged = Vec::new();
-        self.scan_folder(ISSUES, &mut found, &mut damaged);
-        Ok(Scan { issues: found.into_values().collect(), damaged })
+    /// Uses the index in `home` for [`Snapshot::table`].
+    pub fn with_index(mut self, home: Home) -> Self {
+        self.index = Some(home);
+        self
     }
 
-    fn scan_folder(&self, folder: &str, found: &mut BTreeMap<IssueId, Issue>, damaged: &mut Vec<Unreadable>) {
+    /// Writes down for the next reader what [`Snapshot::table`] had to read besides the index.
+    pub fn keep_index(&mut self) {
+        if let Some(home) = &mut self.index {
+            home.keep = Some(Thrift::default());
+        }
+    }
+
+    /// Reads every issue, tombstones included, in the order of paths.
+    pub fn each_issue(&self, visit: &mut dyn FnMut(Read<Issue>)) {
+        self.each_below(ISSUES, visit);
+    }
+
+    fn each_below(&self, folder: &str, visit: &mut dyn FnMut(Read<Issue>)) {
         let entries = match self.tree.list(folder) {
             Ok(entries) => entries,
-            Err(why) => return damaged.push(why),
+            Err(why) => return visit(Err(why)),
         };
         for entry in entries {
             let path = format!("{folder}/{}", entry.name);
-            let digits = (path.len() - ISSUES.len()) / 2;
-            let is_branch = entry.kind == EntryKind::Folder
-                && digits <= usize::from(self.format.fanout)
-                && entry.name.len() == 1
-                && entry.name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if is_branch {
-                self.scan_folder(&path, found, damaged);
+            if self.is_branch(&path, &entry) {
+                self.each_below(&path, visit);
             } else {
-                match self.issue_at(&path, &entry) {
-                    Ok(issue) => drop(found.insert(issue.id, issue)),
-                    Err(why) => damaged.push(why),
-                }
+                visit(self.issue_at(&path, &entry));
             }
         }
+    }
+
+    /// Whether `path` is a folder of the fan-out.
+    fn is_branch(&self, path: &str, entry: &Entry<T::Id>) -> bool {
+        entry.kind == EntryKind::Folder
+            && (path.len() - ISSUES.len()) / 2 <= usize::from(self.format.fanout)
+            && entry.name.len() == 1
+            && entry.name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
+    /// What stands at `path`, below the folder of issues: `None` for nothing, and for a folder of the
+    /// fan-out.
+    pub(super) fn look_at(&self, path: &str) -> Read<Option<Issue>> {
+        let entry = self.tree.entry(path)?.filter(|entry| !self.is_branch(path, entry));
+        entry.map(|entry| self.issue_at(path, &entry)).transpose()
+    }
+
+    /// A summary of every issue, from the documents themselves.
+    pub fn read_table(&self) -> Table {
+        let mut table = Table::default();
+        let mut damaged = Vec::new();
+        self.each_issue(&mut |issue| match issue {
+            Ok(issue) => table.put(&Summary::from(&issue)),
+            Err(why) => damaged.push(why),
+        });
+        table.set_damaged(damaged);
+        table.compact()
     }
 
     fn issue_at(&self, path: &str, entry: &Entry<T::Id>) -> Read<Issue> {
@@ -134,9 +168,14 @@ impl<T: Tree> Snapshot for TreeSnapshot<T> {
         bytes.map_or_else(|| Ok(Settings::default()), |bytes| decode(CONFIG_FILE, &bytes))
     }
 
-    fn scan(&self) -> Read<Scan> {
-        let mut scan = self.scan_all()?;
-        scan.issues.retain(|issue| issue.deleted.is_none());
-        Ok(scan)
+    fn table(&self) -> Read<Rc<Table>> {
+        if let Some(table) = self.table.get() {
+            return Ok(table.clone());
+        }
+        let table = match &self.index {
+            Some(home) => index::table(self, home)?,
+            None => self.read_table(),
+        };
+        Ok(self.table.get_or_init(|| Rc::new(table)).clone())
     }
 }

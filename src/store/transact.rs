@@ -14,12 +14,14 @@ use crate::domain::event::Event;
 use crate::domain::id::IssueId;
 use crate::domain::limits::OBJECT_BYTES;
 use crate::domain::refusal::{Decision, Refusal};
-use crate::domain::snapshot::{Overlay, Read, Scan, Snapshot};
+use crate::domain::snapshot::{Overlay, Read, Snapshot};
+use crate::domain::table::Table;
 use crate::domain::time::Timestamp;
 use crate::domain::{gate, id, issue, name, settings};
 use crate::steps;
 
 use super::codec::encode;
+use super::index::Home;
 use super::layout::{CONFIG_FILE, EVENTS_FILE, FORMAT, FORMAT_FILE, Format, gate_path, issue_path};
 use super::snapshot::TreeSnapshot;
 use super::{Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, history, message, op_log};
@@ -97,7 +99,7 @@ pub fn transact<B: Backend>(
     steps::reached("queued");
     for _ in 0..ATTEMPTS {
         let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
-        let snapshot = Rc::new(TreeSnapshot::open(store.tree(&tip)?)?);
+        let snapshot = Rc::new(open(store, &tip)?);
         let format = snapshot.format().clone();
         if format.min_writer > FORMAT {
             return Err(StoreError::TooNew { needed: format.min_writer, readable: true }.into());
@@ -220,7 +222,11 @@ fn earlier_change<B: Backend>(store: &B, request: &Request<'_>, info: &CommitInf
 
 /// Opens the state in a commit.
 pub fn open<B: Backend>(store: &B, commit: &CommitId) -> StoreResult<TreeSnapshot<B::Tree>> {
-    TreeSnapshot::open(store.tree(commit)?)
+    let state = TreeSnapshot::open(store.tree(commit)?)?;
+    Ok(match store.state_dir() {
+        Some(dir) => state.with_index(Home { dir: dir.to_owned(), keep: None }),
+        None => state,
+    })
 }
 
 /// The state before there is any.
@@ -242,7 +248,7 @@ impl Snapshot for Nothing {
     fn settings(&self) -> Read<settings::Settings> {
         Ok(settings::Settings::default())
     }
-    fn scan(&self) -> Read<Scan> {
-        Ok(Scan::default())
+    fn table(&self) -> Read<Rc<Table>> {
+        Ok(Rc::default())
     }
 }

@@ -37,7 +37,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anstyle", &["report/"]),
     ("indicatif", &["report/progress.rs"]),
     ("similar::", &["report/history.rs"]),
-    ("tempfile", &["store/git/objects.rs", "store/git/ref_lock.rs", "mirror/files.rs", "git_process.rs"]),
+    (
+        "tempfile",
+        &["store/git/objects.rs", "store/git/ref_lock.rs", "store/index/file.rs", "mirror/files.rs", "git_process.rs"],
+    ),
+    ("zerocopy", &["domain/table/row.rs", "store/index/file.rs"]),
+    ("crc32fast", &["store/index/file.rs"]),
     ("chrono", &["domain/time.rs"]),
     ("std::env::", &["environment.rs", "lib.rs", "steps.rs"]),
     ("std::process::", &["git_process.rs", "lib.rs", "main.rs", "steps.rs"]),

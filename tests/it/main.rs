@@ -12,6 +12,7 @@ mod example;
 mod formats;
 mod gates;
 mod hostile;
+mod index;
 mod laws;
 mod layering;
 mod leases;

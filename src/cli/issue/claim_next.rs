@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::common::{Answer, scan};
-use crate::domain::graph::Graph;
+use crate::cli::common::{Answer, table};
 use crate::domain::id::IssueId;
 use crate::domain::name::Actor;
 use crate::domain::ops::claim::{Terms, claim_next};
-use crate::domain::query::claimable;
-use crate::domain::snapshot::Scan;
+use crate::domain::query::{Sort, first, is_claimable};
+use crate::domain::snapshot::Snapshot;
+use crate::domain::table::{Entry, Table};
 use crate::domain::time::parse_duration;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
@@ -23,7 +23,7 @@ use super::claim::lease;
 /// Claim the most urgent ready issue and print its id
 ///
 /// By priority, then age; what is blocked or meant for somebody else is passed over. Exits 7 when there
-/// is nothing. Reads every issue, outside the writers' queue, then claims with point reads.
+/// is nothing. Reads the index, outside the writers' queue, then claims with point reads.
 #[derive(Args, Debug)]
 pub struct ClaimNext {
     /// Who claims it (default: the acting actor)
@@ -79,7 +79,7 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
     };
     for _ in 0..OPTIMISTIC {
         let view = session.view()?;
-        let candidates = candidates(session, scan(session, &view.state)?);
+        let candidates = candidates(session, &*table(session, &view.state)?);
         let outcome = claim(&candidates);
         let nothing = |error: &Error| error.class == Class::Nothing;
         let stale = || session.view().is_ok_and(|now| now.commit != view.commit);
@@ -89,13 +89,15 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
     }
     let tip = session.view()?.commit;
     let outcome = session.change("issue claim-next", manners, |draft| {
-        use crate::domain::snapshot::Snapshot;
-        let candidates = candidates(session, draft.state().scan()?);
+        let candidates = candidates(session, &*draft.state().table()?);
         claim_next(draft, &candidates, terms).map(|id| vec![id])
     });
     Ok((tip, outcome))
 }
 
-fn candidates(session: &Session, scan: Scan) -> Vec<IssueId> {
-    claimable(&Graph::of_scan(scan), session.now()).iter().map(|issue| issue.id).collect()
+fn candidates(session: &Session, table: &Table) -> Vec<IssueId> {
+    let clock = session.now();
+    let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| is_claimable(*issue, clock)).collect();
+    first(&mut issues, Sort::Priority, None);
+    issues.into_iter().map(Entry::id).collect()
 }

@@ -11,7 +11,7 @@ use crate::session::{Manners, Session};
 
 /// Delete an issue; a tombstone and its history stay
 ///
-/// Refused while others depend on it, unless forced: then they no longer do. Reads every issue, to find them.
+/// Refused while others depend on it, unless forced: then they no longer do. Reads the index, to find them.
 #[derive(Args, Debug)]
 pub struct Delete {
     /// The issue

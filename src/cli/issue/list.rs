@@ -1,22 +1,26 @@
 //! `jit issue list`.
 
+use std::rc::Rc;
+
 use clap::{Args, ValueEnum};
 
-use crate::cli::common::scan;
-use crate::domain::graph::Graph;
-use crate::domain::issue::Issue;
+use crate::cli::common::table;
 use crate::domain::name::{Actor, Label};
-use crate::domain::query::{self, Criteria, sort};
+use crate::domain::query::{Criteria, Sort, first};
+use crate::domain::snapshot::{Read, Snapshot};
 use crate::domain::state::{Priority, State};
+use crate::domain::table::{Entry, Table};
 use crate::error::Result;
 use crate::report::Report;
 use crate::report::issue::{IssueDoc, IssueRef};
-use crate::report::list::{IssueList, IssueRow};
+use crate::report::list::IssueList;
 use crate::session::{Session, View};
+use crate::store::StoreError;
+use crate::store::codec::unreadable;
 
 /// List issues, a line each
 ///
-/// Every condition given must hold. Reads every issue.
+/// Every condition given must hold. Reads the index; with --full also the issues listed.
 #[derive(Args, Debug)]
 pub struct List {
     /// In this state; may be given several times
@@ -64,7 +68,7 @@ enum Order {
     State,
 }
 
-impl From<Order> for query::Sort {
+impl From<Order> for Sort {
     fn from(order: Order) -> Self {
         match order {
             Order::Priority => Self::Priority,
@@ -88,23 +92,35 @@ impl List {
             unassigned: self.unassigned,
         };
         let view = session.view()?;
-        let graph = Graph::of_scan(scan(session, &view.state)?);
-        let mut issues: Vec<Issue> =
-            graph.issues().filter(|issue| criteria.accepts(issue, graph.is_blocked(issue))).cloned().collect();
-        sort(&mut issues, self.sort.into());
-        Ok(Report::List(listing(&view, &graph, issues, self.limit, self.full)))
+        let table = table(session, &view.state)?;
+        let list = listing(&view, &table, self.sort.into(), (self.limit, self.full), |issue| criteria.accepts(issue));
+        list.map(Report::List)
     }
 }
 
-/// A list of `issues`, cut to `limit`.
-pub fn listing(view: &View, graph: &Graph, mut issues: Vec<Issue>, limit: usize, full: bool) -> IssueList {
+/// The issues that are `wanted`, in order, at most `limit` of them (0 for all), and in `full` if so asked.
+pub fn listing(
+    view: &View,
+    table: &Rc<Table>,
+    sort: Sort,
+    (limit, full): (usize, bool),
+    wanted: impl Fn(Entry<'_>) -> bool,
+) -> Result<IssueList> {
+    let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| wanted(*issue)).collect();
     let total = issues.len();
-    if limit > 0 {
-        issues.truncate(limit);
-    }
-    let blockers = |issue: &Issue| -> Vec<IssueRef> { graph.blockers(issue).map(IssueRef::from).collect() };
-    let rows = issues.iter().map(|issue| IssueRow::new(issue, blockers(issue))).collect();
-    let doc = |issue: &Issue| IssueDoc::new(issue.clone(), blockers(issue), &view.commit.0);
-    let full = full.then(|| issues.iter().map(doc).collect());
-    IssueList { rows, full, total, unreadable: graph.unreadable(), show_blockers: false }
+    first(&mut issues, sort, (limit > 0).then_some(limit));
+    let full = full.then(|| issues.iter().map(|issue| document(view, *issue)).collect::<Read<Vec<IssueDoc>>>());
+    Ok(IssueList {
+        full: full.transpose().map_err(StoreError::from)?,
+        numbers: issues.iter().map(|issue| issue.number()).collect(),
+        table: table.clone(),
+        total,
+        show_blockers: false,
+    })
+}
+
+fn document(view: &View, entry: Entry<'_>) -> Read<IssueDoc> {
+    let gone = || unreadable(&entry.id().to_string(), "is listed, but not there");
+    let issue = view.state.issue(entry.id())?.ok_or_else(gone)?;
+    Ok(IssueDoc::new(issue, entry.blockers().map(IssueRef::from).collect(), &view.commit.0))
 }

@@ -9,6 +9,7 @@ use crate::domain::name::{GateKey, TITLE_CHARS};
 use crate::domain::refusal::{Decision, Named, Refusal};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::GateStatus;
+use crate::domain::table::Entry;
 
 use super::authorize;
 use super::state::complete_if_gates_passed;
@@ -32,16 +33,13 @@ pub(super) fn check(gate: &Gate) -> Decision {
     Ok(())
 }
 
-/// Takes a gate's definition away. Refused while unfinished issues carry it; finding those reads every issue.
+/// Takes a gate's definition away. Refused while unfinished issues carry it.
 pub fn undefine(draft: &mut Draft<'_>, key: &GateKey) -> Decision {
     require_gates(draft.state(), [key])?;
-    let scan = draft.state().scan()?;
-    let users: Vec<Named> = scan
-        .issues
-        .iter()
-        .filter(|issue| issue.gates.contains_key(key) && !issue.state.is_finished())
-        .map(Named::from)
-        .collect();
+    let table = draft.state().table()?;
+    let carries =
+        |issue: &Entry<'_>| !issue.state().is_finished() && issue.gates().any(|(name, _)| name == key.as_str());
+    let users: Vec<Named> = table.issues().filter(carries).map(Named::from).collect();
     if !users.is_empty() {
         return Err(Refusal::GateInUse { key: key.clone(), by: users });
     }

@@ -150,7 +150,7 @@ pub fn reject(draft: &mut Draft<'_>, prefix: &IdPrefix, reason: &str) -> Decisio
 }
 
 /// Deletes an issue: a tombstone stays. Refused while others depend on it, unless forced, which also
-/// takes it from their dependencies. Finding those reads every issue.
+/// takes it from their dependencies.
 pub fn delete(draft: &mut Draft<'_>, prefix: &IdPrefix) -> Decision<IssueId> {
     let issue = match draft.resolve(prefix) {
         Err(Refusal::IssueDeleted { id, .. }) => return Ok(id),

@@ -1,12 +1,13 @@
 //! The tree of a commit, read object by object.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
-use gix::objs::tree::EntryMode;
+use gix::objs::tree::{EntryMode, EntryRef};
 use gix::objs::{Kind, TreeRefIter};
 
 use crate::domain::snapshot::{Read, Unreadable};
@@ -53,11 +54,7 @@ impl GitTree {
         Ok(content)
     }
 
-    fn entries<'a>(
-        &self,
-        path: &'a str,
-        content: &'a [u8],
-    ) -> impl Iterator<Item = Read<gix::objs::tree::EntryRef<'a>>> + use<'a> {
+    fn entries<'a>(&self, path: &'a str, content: &'a [u8]) -> impl Iterator<Item = Read<EntryRef<'a>>> + use<'a> {
         TreeRefIter::from_bytes(content, self.root.kind())
             .map(move |entry| entry.map_err(|why| unreadable(path, format!("is a damaged folder: {why}"))))
     }
@@ -120,29 +117,51 @@ impl Tree for GitTree {
         compare(self, newer, path, &mut found)?;
         Ok(found)
     }
+
+    fn mark(&self, path: &str) -> Read<Option<String>> {
+        Ok(self.entry(path)?.filter(|entry| entry.kind == EntryKind::Folder).map(|entry| entry.id.to_string()))
+    }
+
+    fn since(&self, path: &str, mark: &str) -> Read<Vec<Difference<ObjectId>>> {
+        let id = ObjectId::from_hex(mark.as_bytes()).map_err(|why| unreadable(mark, why.to_string()))?;
+        if self.entry(path)?.is_some_and(|entry| entry.id == id) {
+            return Ok(Vec::new());
+        }
+        let old = Self::new(self.objects.clone(), self.root);
+        let content = old.object(path, &id, Kind::Tree)?;
+        old.folders.borrow_mut().insert(path.to_owned(), Some(content));
+        old.diff(self, path)
+    }
 }
 
-/// Collects the files that differ below `path`, looking only into folders that differ themselves.
+/// Collects the paths that differ below `path`, looking only into folders that differ themselves.
+///
+/// Both lists are in git's order, so they are walked side by side. What is a file here and a folder there
+/// stands at two places and is told as two differences.
 fn compare(old: &GitTree, new: &GitTree, path: &str, found: &mut Vec<Difference<ObjectId>>) -> Result<(), Unreadable> {
-    let by_name = |tree: &GitTree| -> Read<BTreeMap<String, Entry<ObjectId>>> {
-        Ok(tree.list(path)?.into_iter().map(|entry| (entry.name.clone(), entry)).collect())
-    };
-    let (before, after) = (by_name(old)?, by_name(new)?);
-    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    for name in names {
-        let (was, is) = (before.get(name), after.get(name));
-        if was.map(|entry| (entry.kind, entry.id)) == is.map(|entry| (entry.kind, entry.id)) {
-            continue;
-        }
-        let path = format!("{path}/{name}");
-        let is_folder = |entry: Option<&Entry<ObjectId>>| entry.is_some_and(|e| e.kind == EntryKind::Folder);
-        if is_folder(was) || is_folder(is) {
+    let content = |tree: &GitTree| Ok(tree.folder(path)?.unwrap_or_default());
+    let (before, after) = (content(old)?, content(new)?);
+    let (mut before, mut after) = (old.entries(path, &before).peekable(), new.entries(path, &after).peekable());
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (None, None) => return Ok(()),
+            (Some(Err(why)), _) | (_, Some(Err(why))) => return Err(why.clone()),
+            (Some(Ok(_)), None) => Ordering::Less,
+            (None, Some(Ok(_))) => Ordering::Greater,
+            (Some(Ok(was)), Some(Ok(is))) => was.cmp(is),
+        };
+        let was = if order.is_le() { before.next().transpose()? } else { None };
+        let is = if order.is_ge() { after.next().transpose()? } else { None };
+        let same = was.zip(is).is_some_and(|(was, is)| was.oid == is.oid && was.mode.kind() == is.mode.kind());
+        let Some(either) = was.or(is).filter(|_| !same) else { continue };
+        let path = format!("{path}/{}", either.filename.to_str_lossy());
+        if either.mode.is_tree() {
             compare(old, new, &path, found)?;
-        }
-        let file = |entry: Option<&Entry<ObjectId>>| entry.filter(|e| e.kind == EntryKind::File).map(|e| e.id);
-        if file(was) != file(is) {
+        } else {
+            let file = |entry: Option<EntryRef<'_>>| {
+                entry.filter(|entry| entry_kind(entry.mode) == EntryKind::File).map(|entry| entry.oid.to_owned())
+            };
             found.push(Difference { path, old: file(was), new: file(is) });
         }
     }
-    Ok(())
 }

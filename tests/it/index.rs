@@ -1,0 +1,399 @@
+//! The index: quick, and never the truth.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use jit::domain::draft::{Context, Draft};
+use jit::domain::event::Edit;
+use jit::domain::id::{IdPrefix, IssueId};
+use jit::domain::ops::claim::{self, Terms};
+use jit::domain::ops::issue::{Create, Update};
+use jit::domain::ops::state::Finish;
+use jit::domain::ops::{dep, gate, issue, talk};
+use jit::domain::refusal::Decision;
+use jit::domain::snapshot::Snapshot;
+use jit::domain::state::{Outcome, Priority, State};
+use jit::domain::table::{Presence, Summary, Table};
+use jit::domain::time::Timestamp;
+use jit::environment::RandomIds;
+use jit::store::git::GitStore;
+use jit::store::index::{Home, Thrift};
+use jit::store::transact::{Request, open, transact};
+use jit::store::{Backend, CommitId};
+use proptest::prelude::*;
+
+use crate::support::Repo;
+
+/// What a table says, without how it says it.
+fn said(table: &Table) -> Vec<String> {
+    let known = |presence| !matches!(presence, Presence::Absent | Presence::Removed);
+    let mut rows: Vec<Summary<'_>> = table.rows().map(Summary::from).filter(|row| known(row.presence)).collect();
+    rows.sort_by_key(|row| row.id);
+    let blocked = |row: &Summary<'_>| table.find(row.id).is_some_and(|entry| entry.is_blocked());
+    let rows = rows.iter().map(|row| format!("{row:?} blocked: {}", blocked(row)));
+    rows.chain(table.damaged().iter().map(ToString::to_string)).collect()
+}
+
+/// A tracker in a repository, changed in this process.
+struct World {
+    repo: Repo,
+    store: GitStore,
+    clock: i64,
+    issues: Vec<IssueId>,
+}
+
+impl World {
+    fn new() -> Self {
+        let repo = Repo::new();
+        repo.git(&["config", "jit.fsync", "off"]).ok();
+        let store = GitStore::open(repo.path(), None).expect("the repository opens");
+        Self { repo, store, clock: 1_900_000_000_000, issues: Vec::new() }
+    }
+
+    /// Makes a change; one that the rules refuse changes nothing.
+    fn change(&mut self, mut decide: impl FnMut(&mut Draft<'_>) -> Decision<IssueId>) {
+        self.clock += 10_000;
+        let now = Timestamp::from_millis(self.clock);
+        let context = Context {
+            actor: "human:a".parse().expect("a valid actor"),
+            named: false,
+            token: None,
+            force: true,
+            host: None,
+            worktree: None,
+            op_id: None,
+            clock: now,
+            now,
+        };
+        let author = ("a".to_owned(), "a@b".to_owned());
+        let request = Request { command: "test", words: "test", context, author, clock: &|| now };
+        let made = transact(&self.store, &request, &mut RandomIds::default(), |draft| decide(draft).map(|id| vec![id]));
+        if let Ok(change) = made {
+            self.issues
+                .extend(change.subjects.iter().filter(|id| !self.issues.contains(id)).copied().collect::<Vec<_>>());
+        }
+    }
+
+    fn one(&self, n: usize) -> Option<IdPrefix> {
+        (!self.issues.is_empty()).then(|| self.issues[n % self.issues.len()].into())
+    }
+
+    fn tip(&self) -> CommitId {
+        self.store.tip().expect("the ref can be read").expect("there is a tracker")
+    }
+
+    fn act(&mut self, step: &Step) {
+        let Step { what, first, second } = *step;
+        let (one, other) = (self.one(first), self.one(second));
+        let (Some(one), Some(other)) = (one, other) else { return self.create(first, second) };
+        let terms = || Terms { holder: "bot:b".parse().expect("valid"), ttl: Some(std::time::Duration::from_secs(60)) };
+        let key = || "review".parse().expect("a valid key");
+        match what % 13 {
+            0..=2 => self.create(first, second),
+            3 => self.change(|draft| dep::add(draft, &one, std::slice::from_ref(&other))),
+            4 => self.change(|draft| dep::remove(draft, &one, std::slice::from_ref(&other))),
+            5 => self.change(|draft| claim::claim(draft, &one, &terms())),
+            6 => self.change(|draft| claim::release(draft, &one, Outcome::Abandoned, None)),
+            7 => self.change(|draft| issue::delete(draft, &one)),
+            8 => self.change(|draft| gate::add(draft, &one, &[key()])),
+            9 => self.change(|draft| talk::ask(draft, &one, "why?")),
+            10 => {
+                let state = State::ALL[second % State::ALL.len()];
+                let edit = Edit { title: format!("é{second}").parse().ok(), ..Edit::default() };
+                let update = Update { edit, state: Some(state) };
+                self.change(|draft| {
+                    issue::update(draft, std::slice::from_ref(&one), &update, &Finish::default()).map(|ids| ids[0])
+                });
+            }
+            11 => self.damage(second),
+            _ => self.rewind(second),
+        }
+    }
+
+    fn create(&mut self, first: usize, second: usize) {
+        let create = Create {
+            title: format!("Issue {first} „ü“").parse().expect("a valid title"),
+            description: "text".repeat(second % 9),
+            priority: Priority::ALL[first % 4],
+            gates: [].into(),
+            labels: [format!("l{}", second % 5).parse().expect("a label")].into(),
+            depends_on: if second.is_multiple_of(2) { self.one(first).into_iter().collect() } else { Vec::new() },
+            blocks: Vec::new(),
+            ready: first.is_multiple_of(2),
+            context: [].into(),
+        };
+        self.change(|draft| issue::create(draft, &create));
+    }
+
+    /// Puts something unusable into the tracker's tree.
+    fn damage(&self, n: usize) {
+        let id = self.issues[n % self.issues.len()].to_string();
+        let place = format!("issues/{}/{}/{id}.json", &id[..1], &id[1..2]);
+        match n % 5 {
+            0 => self.repo.plant(&[("100644", &place, b"{ broken")]),
+            1 => self.repo.plant(&[("120000", &place, b"elsewhere")]),
+            2 => self.repo.plant(&[("100644", &format!("issues/9/{id}.json"), b"{}")]),
+            3 => self.repo.plant(&[("100644", "issues/4/4/notes.txt", b"{}")]),
+            _ => self.repo.plant(&[("100644", "issues/zz/notes.txt", b"{}")]),
+        }
+    }
+
+    /// Points the ref to an earlier commit.
+    fn rewind(&self, n: usize) {
+        let to = format!("refs/jit~{}", n % 4);
+        if self.repo.git(&["rev-parse", "--verify", "--quiet", &to]).code == Some(0) {
+            self.repo.git(&["update-ref", "refs/jit", &to]).ok();
+        }
+    }
+
+    fn compare(&self, dir: &Path, keep: Option<Thrift>) {
+        let plain = open(&self.store, &self.tip()).expect("the tip can be opened").read_table();
+        let home = Home { dir: dir.to_owned(), keep };
+        let state = open(&self.store, &self.tip()).expect("the tip can be opened").with_index(home);
+        let indexed = state.table().expect("the tip can be read");
+        assert_eq!(said(&plain), said(&indexed));
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    what: usize,
+    first: usize,
+    second: usize,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+
+    #[test]
+    fn a_table_from_the_index_says_what_the_documents_say(
+        steps in proptest::collection::vec((0..100_usize, 0..100_usize, 0..100_usize), 10..60),
+        thrift in (1..8_usize, 1..20_usize),
+    ) {
+        let mut world = World::new();
+        let dirs: Vec<PathBuf> = (0..2).map(|n| world.repo.outside().join(format!("index-{n}"))).collect();
+        dirs.iter().for_each(|dir| fs::create_dir(dir).expect("a folder can be made"));
+        for (n, (what, first, second)) in steps.into_iter().enumerate() {
+            world.act(&Step { what, first, second });
+            // One index is used after every change, the other now and then, neither always written.
+            let keep = Some(Thrift { worth_keeping: thrift.0, few: thrift.1 });
+            world.compare(&dirs[0], keep.filter(|_| what % 3 > 0));
+            if n % 7 == 0 {
+                world.compare(&dirs[1], keep);
+            }
+        }
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
+}
+
+/// Every command that lists or counts.
+const SCANS: [&[&str]; 12] = [
+    &["issue", "list", "--json"],
+    &["issue", "list", "--full", "--json", "--sort", "title"],
+    &["issue", "list", "-n", "3", "--sort", "updated"],
+    &["ready", "--json"],
+    &["status", "--json"],
+    &["query", "blocked", "--json"],
+    &["query", "questions", "--json"],
+    &["query", "assignee", "bot:x", "--json"],
+    &["graph", "show", "--json"],
+    &["graph", "roots"],
+    &["graph", "export", "--format", "dot"],
+    &["issue", "list", "--label", "l3", "--sort", "state"],
+];
+
+/// A tracker of some forty issues, and the answers of every scan.
+fn tracker() -> (Repo, Vec<String>) {
+    let repo = Repo::new();
+    let mut ids: Vec<String> = Vec::new();
+    for n in 0..40 {
+        let (title, label) = (format!("issue {n}"), format!("l{}", n % 5));
+        let mut args = vec!["issue", "create", "-t", &title, "-l", &label];
+        if n % 3 == 0 {
+            args.push("--ready");
+        }
+        let before = ids.last().cloned().unwrap_or_default();
+        if n % 4 == 3 {
+            args.extend(["--depends-on", &before]);
+        }
+        ids.push(repo.out(&args));
+    }
+    repo.jit(&["issue", "ask", &ids[1], "which?"]).ok();
+    repo.jit(&["issue", "assign", &ids[0], "bot:x"]).ok();
+    repo.jit(&["issue", "reject", &ids[2], "--reason", "no"]).ok();
+    let answers = answers(&repo, repo.path());
+    assert!(index_of(&repo).exists(), "a scan leaves an index");
+    (repo, answers)
+}
+
+fn answers(repo: &Repo, dir: &Path) -> Vec<String> {
+    let clock = "2030-01-01T00:00:00Z";
+    let answer = |args: &&[&str]| repo.run_in(dir, args).env("JIT_CLOCK", clock).output().ok();
+    let answers = SCANS.iter().map(|args| {
+        let output = answer(args);
+        assert!(!output.stderr.contains("warning") && !output.stderr.contains("panic"), "{output:#?}");
+        output.stdout
+    });
+    answers.collect()
+}
+
+fn index_of(repo: &Repo) -> PathBuf {
+    repo.path().join(".git/jit/index-1")
+}
+
+fn changes_of(repo: &Repo) -> PathBuf {
+    repo.path().join(".git/jit/changes-1")
+}
+
+/// Makes twenty changes and lets a scan write them down.
+fn with_changes(repo: &Repo) -> Vec<String> {
+    let ids: Vec<String> = (0..20).map(|n| repo.ready(&format!("more {n}"))).collect();
+    repo.jit(&["dep", "add", &ids[0], &ids[1]]).ok();
+    let answers = answers(repo, repo.path());
+    assert!(changes_of(repo).exists(), "many changes are written down");
+    answers
+}
+
+#[test]
+fn every_scan_answers_alike_without_an_index() {
+    let (repo, _) = tracker();
+    let expected = with_changes(&repo);
+    for file in [changes_of(&repo), index_of(&repo)] {
+        fs::remove_file(file).expect("the file is there");
+        assert_eq!(answers(&repo, repo.path()), expected);
+    }
+}
+
+#[test]
+fn bytes_flipped_in_the_index_change_no_answer() {
+    let (repo, _) = tracker();
+    let expected = with_changes(&repo);
+    for file in [index_of(&repo), changes_of(&repo)] {
+        let whole = fs::read(&file).expect("the file is there");
+        let other = if file == index_of(&repo) { changes_of(&repo) } else { index_of(&repo) };
+        let beside = fs::read(&other).expect("the file is there");
+        for n in 0..24 {
+            let mut bytes = whole.clone();
+            let at = n * (whole.len() - 1) / 23;
+            bytes[at] ^= 1 << (n % 8);
+            fs::write(&file, &bytes).expect("the file can be written");
+            fs::write(&other, &beside).expect("the file can be written");
+            // One scan: each reads the same file in the same way, and mends it.
+            let output = repo.run(SCANS[n % 8]).env("JIT_CLOCK", "2030-01-01T00:00:00Z").output().ok();
+            assert_eq!(output.stdout, expected[n % 8], "byte {at} of {}", file.display());
+            assert!(!output.stderr.contains("warning"), "{output:#?}");
+        }
+    }
+}
+
+#[test]
+fn whatever_stands_in_its_place_the_answers_are_right() {
+    let (repo, expected) = tracker();
+    let good = fs::read(index_of(&repo)).expect("the file is there");
+    let text = String::from_utf8_lossy(&good).into_owned();
+    let newer = text.replacen("\"version\":1", "\"version\":2", 1).into_bytes();
+    let huge = text.replacen("\"rows\":", "\"rows\":9999999", 1).into_bytes();
+    for bytes in
+        [&[][..], b"no index", &good[..good.len() / 2], &good[..7], &[good.clone(), vec![0]].concat(), &newer, &huge]
+    {
+        fs::write(index_of(&repo), bytes).expect("the file can be written");
+        assert_eq!(answers(&repo, repo.path()), expected);
+        assert_eq!(fs::read(index_of(&repo)).expect("it is there"), good, "it is built anew");
+    }
+    // A folder cannot be replaced by a file: no index then, and no failure.
+    fs::remove_file(index_of(&repo)).expect("the file is there");
+    fs::create_dir(index_of(&repo)).expect("a folder can be made");
+    fs::write(index_of(&repo).join("keep"), "").expect("a file can be written");
+    assert_eq!(answers(&repo, repo.path()), expected);
+    // A link is not followed when the index is written.
+    fs::remove_dir_all(index_of(&repo)).expect("it can go");
+    let precious = repo.outside().join("precious");
+    fs::write(&precious, "precious").expect("a file can be written");
+    std::os::unix::fs::symlink(&precious, index_of(&repo)).expect("a link can be made");
+    assert_eq!(answers(&repo, repo.path()), expected);
+    assert_eq!(fs::read_to_string(&precious).expect("it is there"), "precious");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_answers_all_the_same() {
+    let (repo, expected) = tracker();
+    fs::remove_file(index_of(&repo)).expect("the file is there");
+    let dir = repo.path().join(".git/jit");
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o555)).expect("the mode can be set");
+    let found = answers(&repo, repo.path());
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("the mode can be set");
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn linked_worktrees_share_the_index() {
+    let (repo, expected) = tracker();
+    let index = fs::metadata(index_of(&repo)).expect("it is there").modified().expect("it has a time");
+    let other = repo.worktree("other");
+    assert_eq!(answers(&repo, &other), expected);
+    assert_eq!(fs::metadata(index_of(&repo)).expect("it is there").modified().expect("it has a time"), index);
+    let files = fs::read_dir(repo.path().join(".git/worktrees/other")).expect("it is there").flatten();
+    assert!(files.into_iter().all(|file| file.file_name() != "jit"));
+}
+
+#[test]
+fn readers_and_writers_at_once_never_see_a_wrong_list() {
+    let repo = Repo::new();
+    for n in 0..5 {
+        repo.ready(&format!("first {n}"));
+    }
+    std::thread::scope(|scope| {
+        for worker in 0..3 {
+            let repo = &repo;
+            scope.spawn(move || {
+                for n in 0..20 {
+                    repo.ready(&format!("{worker} {n}"));
+                }
+            });
+        }
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut seen = 5;
+                for n in 0..25 {
+                    if n % 10 == 9 {
+                        let _ = fs::remove_file(index_of(&repo));
+                    }
+                    let list = repo.jit(&["list", "--json"]).ok().json();
+                    let count = usize::try_from(list["count"].as_u64().expect("a number")).expect("a small one");
+                    // Issues are only made here: no later reader may see fewer.
+                    assert!(count >= seen, "{count} after {seen}");
+                    assert_eq!(list["issues"].as_array().map(Vec::len), Some(count));
+                    seen = count;
+                }
+            });
+        }
+    });
+    assert_eq!(repo.jit(&["list", "--json"]).ok().json()["count"], 65);
+    let left = fs::read_dir(repo.path().join(".git/jit")).expect("it is there").flatten();
+    let left: Vec<_> =
+        left.map(|file| file.file_name()).filter(|name| name.to_string_lossy().contains("tmp")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_issue_that_is_mended_is_listed_again() {
+    let repo = Repo::new();
+    let ids: Vec<String> = (0..3).map(|n| repo.ready(&format!("issue {n}"))).collect();
+    repo.jit(&["dep", "add", &ids[1], &ids[0]]).ok();
+    let blob = repo.git(&["rev-parse", &format!("refs/jit:issues/{}/{}/{}.json", &ids[0][..1], &ids[0][1..2], ids[0])]);
+    let object = repo.path().join(format!(".git/objects/{}/{}", &blob.text()[..2], &blob.text()[2..]));
+    let good = fs::read(&object).expect("the object is loose");
+    fs::remove_file(&object).expect("it can go");
+    let list = repo.jit(&["list", "--json"]).ok();
+    assert_eq!((list.json()["count"].clone(), list.json()["unreadable"].clone()), (2.into(), 1.into()));
+    assert!(list.stderr.contains(&ids[0]), "{list:#?}");
+    assert_eq!(repo.jit(&["query", "blocked", "--json"]).ok().json()["issues"][0]["id"], ids[1].as_str());
+    fs::write(&object, good).expect("the object can be written");
+    let list = repo.jit(&["list", "--json"]).ok();
+    assert_eq!((list.json()["count"].clone(), list.json()["unreadable"].clone()), (3.into(), 0.into()));
+    assert_eq!(list.stderr, "");
+}
