@@ -22,6 +22,8 @@ pub struct Environment {
     pub remote: Option<OsString>,
     /// `JIT_CLOCK`: a fixed time, for tests and replays.
     pub clock: Option<OsString>,
+    /// This very program, to be started again for work in the background.
+    pub program: Option<PathBuf>,
     /// `GIT_DIR`.
     pub git_dir: Option<PathBuf>,
     /// `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`.
@@ -45,6 +47,7 @@ impl Environment {
             data_dir: var("JIT_DATA_DIR").map(PathBuf::from),
             remote: var("JIT_REMOTE"),
             clock: var("JIT_CLOCK"),
+            program: std::env::current_exe().ok(),
             git_dir: var("GIT_DIR").map(PathBuf::from),
             author: (var("GIT_AUTHOR_NAME"), var("GIT_AUTHOR_EMAIL")),
             user: var("USER").or_else(|| var("LOGNAME")),

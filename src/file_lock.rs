@@ -31,6 +31,11 @@ pub fn lock(path: &Path, patience: Duration) -> Result<FileLock, LockError> {
     }
 }
 
+/// Whether somebody holds the lock on the file at `path`. A file that is not there is not locked.
+pub fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 fn open(path: &Path) -> io::Result<File> {
     let open = || OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
     open().or_else(|why| match why.kind() {

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -170,10 +171,31 @@ impl Git {
         written.map_err(StoreError::io(doing))
     }
 
-    /// Starts `git gc --auto` and does not wait for it. Failing to start it does no harm.
-    pub fn tidy_up(&self) {
-        let mut command = self.command(&["gc", "--auto", "--quiet"]);
-        let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    /// Starts `PROGRAM gc --auto` and does not wait for it. Failing to start it does no harm.
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
+    pub fn start_tidying(&self, program: &Path, repository: &Path) {
+        let mut command = Command::new(program);
+        command.args(["gc", "--auto", "--quiet"]).env("GIT_DIR", repository).env_remove("GIT_WORK_TREE");
+        command.current_dir(repository).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // In a group of its own, so that what interrupts this command does not end that one.
+        let _ = command.process_group(0).spawn();
+    }
+
+    /// Rolls loose objects and small packs up into one pack.
+    pub fn roll_up(&self) -> StoreResult<()> {
+        let args = ["repack", "--geometric=2", "-d", "-l", "--quiet", "--no-write-bitmap-index"];
+        self.read("packing loose objects", &mut self.command(&args)).map(drop)
+    }
+
+    /// Runs `git gc` to its end.
+    pub fn gc(&self, args: &[&str]) -> StoreResult<()> {
+        let mut command = self.command(&["-c", "gc.autoDetach=false", "gc"]);
+        self.read("tidying up", command.args(args)).map(drop)
+    }
+
+    /// What `git count-objects` says, a line a field.
+    pub fn count_objects(&self) -> StoreResult<String> {
+        self.read("counting objects", &mut self.command(&["count-objects", "-v"]))
     }
 
     /// The names of the remotes.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::session::Session;
-use crate::store::layout::{CONFIG_FILE, EVENTS_FILE, GATES, ISSUES};
+use crate::store::layout::{CONFIG_FILE, EVENTS, EVENTS_FILE, GATES, ISSUES};
 use crate::store::{Backend, CommitId, EntryKind, StoreError, Tree, issue_of_path, transact};
 
 /// Mends what can be mended of the tracker at `tip`, and says what was done.
@@ -43,7 +43,7 @@ pub fn recover_ref(session: &Session) -> Result<Vec<String>> {
 fn unreadable_files(session: &Session, commit: &CommitId) -> Option<Vec<String>> {
     let state = transact::open(&session.store, commit).ok()?;
     let mut found = Vec::new();
-    let mut folders = vec![ISSUES.to_owned(), GATES.to_owned()];
+    let mut folders = vec![ISSUES.to_owned(), GATES.to_owned(), EVENTS.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in state.tree().list(&folder).ok()? {
             let path = format!("{folder}/{}", entry.name);

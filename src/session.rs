@@ -265,19 +265,37 @@ impl Session {
     ) -> Result<Change> {
         let request = self.request(command, manners)?;
         let change = transact::transact(&self.store, &request, &mut RandomIds::default(), decide);
-        let change = change.map_err(|failure| match failure {
-            Failure::Store(StoreError::NotInitialised) => self.absence().into(),
-            failure => Error::from(failure),
-        })?;
+        let change = change.map_err(|failure| self.explain(failure))?;
         if let Some(lag) = change.clock_lag {
             let minutes = lag.as_secs() / 60;
             self.notice(format!("the newest event lies {minutes} minutes ahead of this machine's clock"));
         }
         crate::steps::reached("queue-left");
-        if !change.events.is_empty() {
-            self.store.tidy_up();
+        if let Some(program) = self.environment.program.as_ref().filter(|_| !change.events.is_empty()) {
+            self.store.tidy_up(program);
         }
         Ok(change)
+    }
+
+    /// Puts issues into folders so many levels deep.
+    pub fn rearrange(&self, command: &str, manners: &Manners, fanout: u8) -> Result<Change> {
+        let request = self.request(command, manners)?;
+        let change = transact::rearrange(&self.store, &request, &mut RandomIds::default(), fanout);
+        change.map_err(|failure| self.explain(failure))
+    }
+
+    /// Decides as [`Session::change`] does, and changes nothing. Gives the tip on which it was decided.
+    pub fn rehearse(&self, command: &str, decide: impl FnOnce(&mut Draft<'_>) -> Decision<()>) -> Result<CommitId> {
+        let request = self.request(command, &Manners::default())?;
+        let tip = transact::rehearse(&self.store, &request, &mut RandomIds::default(), decide);
+        tip.map_err(|failure| self.explain(failure))
+    }
+
+    fn explain(&self, failure: Failure) -> Error {
+        match failure {
+            Failure::Store(StoreError::NotInitialised) => self.absence().into(),
+            failure => Error::from(failure),
+        }
     }
 
     /// Decides and commits the beginning of a tracker.

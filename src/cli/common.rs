@@ -64,22 +64,27 @@ pub fn key_value(text: &str) -> std::result::Result<(String, String), String> {
 
 /// The text of a file, or of stdin for `-`; at most one MiB of UTF-8.
 pub fn read_text(source: &str) -> Result<String> {
-    let mut bytes = Vec::new();
-    let limit = TEXT_BYTES as u64 + 1;
-    let (name, read) = if source == "-" {
-        ("stdin".to_owned(), std::io::stdin().lock().take(limit).read_to_end(&mut bytes))
-    } else {
-        let file = std::fs::File::open(source);
-        (source.to_owned(), file.and_then(|file| file.take(limit).read_to_end(&mut bytes)))
-    };
-    read.map_err(|why| {
-        let class = if why.kind() == std::io::ErrorKind::NotFound { Class::NotFound } else { Class::Usage };
-        Error::new(class, "unreadable_file", format!("{name}: {why}"))
-    })?;
+    let bytes = read_bytes(source, TEXT_BYTES as u64 + 1)?;
+    let name = if source == "-" { "stdin" } else { source };
     if bytes.len() > TEXT_BYTES {
         return Err(Error::new(Class::Usage, "too_large", format!("{name} holds more than {TEXT_BYTES} bytes")));
     }
     String::from_utf8(bytes).map_err(|_| Error::usage(format!("{name} is no valid UTF-8")))
+}
+
+/// The first `limit` bytes of a file, or of stdin for `-`.
+pub fn read_bytes(source: &str, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = match source {
+        "-" => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
+        file => std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
+    };
+    read.map_err(|why| {
+        let class = if why.kind() == std::io::ErrorKind::NotFound { Class::NotFound } else { Class::Usage };
+        let name = if source == "-" { "stdin" } else { source };
+        Error::new(class, "unreadable_file", format!("{name}: {why}"))
+    })?;
+    Ok(bytes)
 }
 
 /// Text given as an argument, or on stdin when the argument is `-`.

@@ -4,8 +4,11 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use crate::domain::gate::Gate;
+use crate::domain::issue::Issue;
 use crate::error::Class;
 use crate::report::{admin, event, gate, graph, history, issue, list, status};
+use crate::store::exchange::GateLine;
 
 /// The promise of one command.
 pub struct Contract {
@@ -127,8 +130,16 @@ pub const CONTRACTS: &[Contract] = &[
     Contract { errors: &[NotFound, Outside], ..read("mirror refresh", "nothing", shape::<admin::MirrorChanged>) },
     Contract { errors: CHANGE, ..read("mirror import", "nothing", shape::<admin::MirrorChanged>) },
     Contract { errors: &[Unexpected, NotFound], ..read("fsck", "a line a problem", shape::<admin::Fsck>) },
+    Contract { errors: &[NotFound, Outside], ..read("gc", "nothing", shape::<admin::Collected>) },
+    Contract { stream: true, errors: &[Unexpected, NotFound], ..read("export", "a line an issue", export_line) },
+    Contract { shape: shape::<admin::Imported>, errors: &[NotFound, Refused, Exists, Outside], ..change("import") },
     read("help", "the page", shape::<admin::Page>),
 ];
+
+/// The shape of a line of the exchange format.
+fn export_line() -> Value {
+    any_of(vec![shape::<Issue>(), shape::<GateLine<Gate>>()])
+}
 
 /// The promise of the command with these words.
 pub fn of(command: &str) -> Option<&'static Contract> {

@@ -5,10 +5,13 @@ mod config;
 mod contract;
 mod dep;
 mod events;
+mod export;
 mod fsck;
 mod gate;
+mod gc;
 mod graph;
 mod help;
+mod import;
 mod init;
 mod issue;
 mod mirror;
@@ -93,6 +96,9 @@ enum Command {
     #[command(subcommand)]
     Mirror(mirror::Mirror),
     Fsck(fsck::Fsck),
+    Gc(gc::Gc),
+    Export(export::Export),
+    Import(import::Import),
     Help(help::Help),
     #[command(subcommand, hide = true)]
     Registry(gate::Registry),
@@ -131,6 +137,9 @@ impl Command {
             Command::Events(command) => command.run(session),
             Command::Mirror(command) => command.run(session),
             Command::Fsck(command) => command.run(session),
+            Command::Gc(command) => command.run(session),
+            Command::Export(command) => command.run(session),
+            Command::Import(command) => command.run(session),
             Command::Registry(command) => command.run(session),
             Command::List(command) => command.run(session),
             Command::Show(command) => command.run(session),
@@ -173,18 +182,22 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             Ok(report) => printer.report(report, system_clock()),
             Err(error) => printer.error(&error),
         },
-        Some(Command::Init(init)) => finish(&printer, init.open(environment, caller), |session| init.run(session)),
+        Some(Command::Init(init)) => {
+            finish(&printer, init.open(environment, caller), true, |session| init.run(session))
+        }
         Some(command) => {
+            let mirror = !matches!(&command, Command::Gc(gc) if gc.in_background());
             let session = Session::open(environment, caller, Rc::new(Bar::default()));
-            finish(&printer, session, |session| command.run(session))
+            finish(&printer, session, mirror, |session| command.run(session))
         }
     }
 }
 
-/// Runs a command in its session, brings the mirror up to date, and prints.
+/// Runs a command in its session, brings the mirror up to date where that is wanted, and prints.
 fn finish(
     printer: &Printer,
     session: Result<Session, Error>,
+    mirror: bool,
     command: impl FnOnce(&Session) -> crate::error::Result<Report>,
 ) -> u8 {
     let session = match session {
@@ -192,7 +205,9 @@ fn finish(
         Err(error) => return printer.error(&error),
     };
     let result = command(&session);
-    session.refresh_mirror();
+    if mirror {
+        session.refresh_mirror();
+    }
     for notice in session.take_notices() {
         printer.warn(&notice);
     }

@@ -21,11 +21,11 @@ pub enum Inapplicable {
 
 /// Gives the issue after `event`. `before` is the issue the event names, if it exists.
 pub fn apply_to_issue(before: Option<Issue>, event: &Event, body: &Body) -> Result<Issue, Inapplicable> {
-    if let Body::IssueCreated(new) = body {
-        return match (before, event.issue) {
-            (None, Some(id)) => Ok(create(id, event, new)),
-            _ => Err(Inapplicable::Creation),
-        };
+    match (body, &before, event.issue) {
+        (Body::IssueCreated(new), None, Some(id)) => return Ok(create(id, event, new)),
+        (Body::IssueImported(new), None, Some(id)) if new.document.id == id => return Ok((*new.document).clone()),
+        (Body::IssueCreated(_) | Body::IssueImported(_), _, _) => return Err(Inapplicable::Creation),
+        _ => {}
     }
     let mut issue = before.ok_or(Inapplicable::NoIssue(event.issue))?;
     let known = WatchedField::ALL.map(|field| issue.watched(field));
@@ -136,7 +136,9 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
         Body::GateFailed(judgement) => judge(issue, event, judgement, GateStatus::Failed),
         Body::ClaimOverridden(_)
         | Body::IssueCreated(_)
+        | Body::IssueImported(_)
         | Body::TrackerInitialized(_)
+        | Body::TrackerRearranged(_)
         | Body::ConfigChanged(_)
         | Body::GateDefined(_)
         | Body::GateUndefined(_) => {}

@@ -101,7 +101,7 @@ impl<'a> Draft<'a> {
                 settings.set(&change.key, change.value.clone());
                 self.state.put_settings(settings);
             }
-            Body::TrackerInitialized(_) => {}
+            Body::TrackerInitialized(_) | Body::TrackerRearranged(_) => {}
             _ => {
                 let before = event.issue.map(|id| self.state.issue(id)).transpose()?.flatten();
                 let after =

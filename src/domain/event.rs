@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::gate::Gate;
 use super::id::{EventId, IssueId};
-use super::issue::Extra;
+use super::issue::{Extra, Issue};
 use super::name::{Actor, GateKey, Label, OpId, Title};
 use super::state::{Outcome, Priority, State};
 use super::time::Timestamp;
@@ -79,10 +79,12 @@ macro_rules! bodies {
 
 bodies! {
     TrackerInitialized(Initialized) = "tracker.initialized",
+    TrackerRearranged(Rearranged) = "tracker.rearranged",
     ConfigChanged(SettingChange) = "config.changed",
     GateDefined(Gate) = "gate.defined",
     GateUndefined(GateRef) = "gate.undefined",
     IssueCreated(NewIssue) = "issue.created",
+    IssueImported(Imported) = "issue.imported",
     IssueUpdated(Edit) = "issue.updated",
     IssueStateChanged(Transition) = "issue.state_changed",
     IssueCompleted(Ended) = "issue.completed",
@@ -124,6 +126,15 @@ pub struct Initialized {
     pub format: u32,
 }
 
+/// Issues were put into deeper folders; nothing else changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rearranged {
+    /// Levels of folders before.
+    pub from: u8,
+    /// Levels of folders after.
+    pub to: u8,
+}
+
 /// A shared setting changed; `None` takes it away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SettingChange {
@@ -159,6 +170,13 @@ pub struct NewIssue {
     pub gates: BTreeSet<GateKey>,
     /// Its context.
     pub context: BTreeMap<String, String>,
+}
+
+/// An issue came from elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The issue as it was there.
+    pub document: Box<Issue>,
 }
 
 /// A change of an issue's plain fields; what is absent stays.

@@ -74,6 +74,16 @@ impl Graph {
     }
 }
 
+/// A way along `edges` that ends where it began; `None` when there is none.
+pub fn cycle(edges: impl Iterator<Item = (IssueId, IssueId)>) -> Option<Vec<IssueId>> {
+    let edges: DiGraphMap<IssueId, ()> = edges.map(|(from, to)| (from, to, ())).collect();
+    let closed = |group: &Vec<IssueId>| group.len() > 1 || edges.contains_edge(group[0], group[0]);
+    let start = tarjan_scc(&edges).into_iter().find(closed)?[0];
+    let back = |from| astar(&edges, from, |id| id == start, |_| 1, |_| 0).map(|(_, way)| way);
+    let way = edges.neighbors(start).find_map(back)?;
+    Some(std::iter::once(start).chain(way).collect())
+}
+
 /// Issues nobody waits for, in the order of their creation.
 pub fn roots(table: &Table) -> Vec<Entry<'_>> {
     let waited_for: BTreeSet<u32> = table.issues().flat_map(Entry::dependencies).map(Entry::number).collect();

@@ -53,6 +53,8 @@ pub enum Refusal {
     GateNotFound { keys: Vec<(GateKey, Vec<GateKey>)> },
     /// A gate of this key is defined differently already.
     GateExists(GateKey),
+    /// Issues that were to be taken in are here already, and different.
+    IssuesExist { issues: Vec<Named> },
     /// Issues still carry the gate.
     GateInUse { key: GateKey, by: Vec<Named> },
     /// The state machine has no such transition.

@@ -45,7 +45,7 @@ impl Replay {
     pub fn apply(&mut self, event: &Event) -> Result<(), Misfit> {
         let body = event.body().map_err(|why| Misfit::Malformed(why.to_string()))?;
         match body {
-            None | Some(Body::TrackerInitialized(_)) => {}
+            None | Some(Body::TrackerInitialized(_) | Body::TrackerRearranged(_)) => {}
             Some(Body::GateDefined(gate)) => {
                 self.gates.insert(gate.key.clone(), gate);
             }

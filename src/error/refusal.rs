@@ -190,6 +190,11 @@ fn invalid(refusal: &Refusal) -> Error {
                 .hint(format!("jit gate show {key}"))
                 .details(json!({ "gate": key }))
         }
+        Refusal::IssuesExist { issues } => {
+            Error::new(Class::Exists, "issues_exist", format!("here already, and different: {}", list(issues)))
+                .hint("jit import --skip-existing takes in the others")
+                .details(json!({ "issues": named(issues) }))
+        }
         Refusal::NothingReady => Error::new(Class::Nothing, "nothing_ready", "no issue can be claimed now")
             .hint("jit query blocked")
             .retryable(),

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 
 use crate::store::git::GitStore;
-use crate::store::{CommitId, history};
+use crate::store::{Backend, CommitId, CommitInfo, StoreResult, events, history};
 
 use super::files::OnDisk;
 use super::stamp::LogStamp;
@@ -31,10 +31,10 @@ impl Run<'_> {
         if let Some(news) = news {
             if !news.is_empty() {
                 let mut file = OpenOptions::new().append(true).open(&path).map_err(io)?;
-                file.write_all(&lines(&news)).map_err(io)?;
+                file.write_all(&lines(self.store, &news)?).map_err(io)?;
             }
         } else {
-            let whole = lines(&history::events_between(self.store, None, &self.tip)?);
+            let whole = lines(self.store, &history::commits_between(self.store, None, &self.tip)?)?;
             if there.is_some() && !untouched && !self.manner.discard && !self.is_own_log(&whole)? {
                 self.stamp.kept.entry(EVENTS.to_owned()).or_insert_with(|| since.0.clone());
                 self.report.kept.push(EVENTS.to_owned());
@@ -56,8 +56,8 @@ impl Run<'_> {
         }
         let earlier = self.stamp.pending.iter().chain([&self.stamp.events.commit, &self.stamp.commit]);
         for id in earlier {
-            let commits = history::events_between(self.store, None, &CommitId(id.clone()));
-            if commits.is_ok_and(|commits| lines(&commits).starts_with(&there)) {
+            let commits = history::commits_between(self.store, None, &CommitId(id.clone()));
+            if commits.and_then(|commits| lines(self.store, &commits)).is_ok_and(|whole| whole.starts_with(&there)) {
                 return Ok(true);
             }
         }
@@ -66,13 +66,13 @@ impl Run<'_> {
 }
 
 /// The commits after `since` up to `tip`; `None` when `tip` does not build on `since`.
-fn follow(store: &GitStore, since: &CommitId, tip: &CommitId) -> MirrorResult<Option<Vec<history::Recorded>>> {
+fn follow(store: &GitStore, since: &CommitId, tip: &CommitId) -> MirrorResult<Option<Vec<CommitInfo>>> {
     if since == tip {
         return Ok(Some(Vec::new()));
     }
     // A commit that is gone tells nothing.
-    let Ok(commits) = history::events_between(store, Some(since), tip) else { return Ok(None) };
-    let builds = commits.iter().any(|commit| commit.info.parents.contains(since));
+    let Ok(commits) = history::commits_between(store, Some(since), tip) else { return Ok(None) };
+    let builds = commits.iter().any(|commit| commit.parents.contains(since));
     Ok(builds.then_some(commits))
 }
 
@@ -81,11 +81,17 @@ pub(super) fn modified_ns(meta: &fs::Metadata) -> i128 {
     i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())
 }
 
-fn lines(commits: &[history::Recorded]) -> Vec<u8> {
+/// The events of `commits`, a line each.
+fn lines(store: &GitStore, commits: &[CommitInfo]) -> StoreResult<Vec<u8>> {
     let mut lines = Vec::new();
-    for event in commits.iter().flat_map(|commit| &commit.events) {
-        serde_json::to_writer(&mut lines, event).expect("events have only text keys");
-        lines.push(b'\n');
+    for commit in commits {
+        let tree = store.tree(&commit.id)?;
+        for part in events::parts(&tree)? {
+            for event in events::read(&tree, &part, &commit.id)? {
+                serde_json::to_writer(&mut lines, &event).expect("events have only text keys");
+                lines.push(b'\n');
+            }
+        }
     }
-    lines
+    Ok(lines)
 }

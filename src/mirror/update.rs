@@ -13,7 +13,7 @@ use crate::store::codec::{decode, encode};
 use crate::store::git::{GitStore, GitTree};
 use crate::store::layout::{CONFIG_FILE, ISSUES, issue_path};
 use crate::store::snapshot::{TreeSnapshot, read_file};
-use crate::store::{Backend, CommitId, Difference, StoreError, Tree, issue_of_path, transact};
+use crate::store::{Backend, CommitId, Difference, StoreError, Tree, by_issue, issue_of_path, transact};
 
 use super::files::OnDisk;
 use super::stamp::Stamp;
@@ -150,7 +150,12 @@ impl<'a> Run<'a> {
         progress: &dyn Progress,
     ) -> MirrorResult<()> {
         let changes = match old {
-            Some(old) => self.with_edited(old.tree().diff(new.tree(), ISSUES)?, old, new)?,
+            Some(old) => {
+                let changed = by_issue(old.tree().diff(new.tree(), ISSUES)?).into_iter();
+                let path = |id| issue_path(id, new.format().fanout);
+                let changed = changed.map(|(id, (old, new))| Difference { path: path(id), old, new });
+                self.with_edited(changed.collect(), old, new)?
+            }
             None => self.every_issue(new)?,
         };
         progress.begin("mirror", changes.len());

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::store::git::ObjectCount;
+
 use super::Render;
 use super::text::{Text, clean, table};
 
@@ -232,5 +234,96 @@ pub struct Page {
 impl Render for Page {
     fn human(&self, text: &mut Text) {
         text.put(&self.text);
+    }
+}
+
+/// What `import` took in.
+#[derive(Serialize, JsonSchema)]
+pub struct Imported {
+    /// Issues that are new.
+    pub imported: usize,
+    /// Issues that were here already.
+    pub skipped: usize,
+    /// Gates that are new.
+    pub gates: usize,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The commit of the tracker that holds them.
+    pub commit: String,
+}
+
+impl Render for Imported {
+    fn human(&self, _text: &mut Text) {}
+
+    fn confirmation(&self) -> Option<String> {
+        let verb = if self.dry_run { "would import" } else { "imported" };
+        let mut said = format!("{verb} {} issues", self.imported);
+        if self.skipped > 0 {
+            said.push_str(&format!(", {} were here already", self.skipped));
+        }
+        Some(said)
+    }
+}
+
+/// What `gc` did.
+#[derive(Serialize, JsonSchema)]
+pub struct Collected {
+    /// The levels of folders, when there are more now.
+    pub fanout: Option<Fanout>,
+    /// Loose objects before.
+    pub loose_before: u64,
+    /// Loose objects after.
+    pub loose_after: u64,
+    /// Packs before.
+    pub packs_before: u64,
+    /// Packs after.
+    pub packs_after: u64,
+    /// Bytes of all objects before.
+    pub bytes_before: u64,
+    /// Bytes of all objects after.
+    pub bytes_after: u64,
+}
+
+/// The levels of folders that issues stand in.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Fanout {
+    /// Before.
+    pub from: u8,
+    /// After.
+    pub to: u8,
+}
+
+impl Collected {
+    /// What changed between two counts.
+    pub fn new(fanout: Option<Fanout>, before: ObjectCount, after: ObjectCount) -> Self {
+        Self {
+            fanout,
+            loose_before: before.loose,
+            loose_after: after.loose,
+            packs_before: before.packs,
+            packs_after: after.packs,
+            bytes_before: before.bytes,
+            bytes_after: after.bytes,
+        }
+    }
+}
+
+impl Render for Collected {
+    fn human(&self, _text: &mut Text) {}
+
+    fn confirmation(&self) -> Option<String> {
+        let mut said = format!(
+            "objects: {} loose and {} packs before, {} and {} after; {} KiB before, {} after",
+            self.loose_before,
+            self.packs_before,
+            self.loose_after,
+            self.packs_after,
+            self.bytes_before / 1024,
+            self.bytes_after / 1024
+        );
+        if let Some(Fanout { to, .. }) = self.fanout {
+            said.push_str(&format!("\nissues now stand {to} folders deep"));
+        }
+        Some(said)
     }
 }

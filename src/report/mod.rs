@@ -38,6 +38,12 @@ pub enum Report {
     Events(event::Events),
     /// Events as they come.
     Follow(event::Follow),
+    /// Lines that are made while they are written.
+    Lines(Lines),
+    /// What was taken in.
+    Imported(admin::Imported),
+    /// What was tidied up.
+    Collected(admin::Collected),
     /// The history of an issue.
     History(history::History),
     /// What differs between two versions of an issue.
@@ -71,6 +77,9 @@ pub enum Report {
     /// The description of all commands.
     Schema(Value),
 }
+
+/// Writes lines, and says how it went: an error of its own after what could be written.
+pub type Lines = Box<dyn FnOnce(&mut dyn Write) -> io::Result<crate::error::Result<()>>>;
 
 /// How a result is shown.
 pub trait Render: Serialize {
@@ -111,7 +120,9 @@ impl Report {
             Report::MirrorChanged(report) => report,
             Report::Fsck(report) => report,
             Report::Page(report) => report,
-            Report::Events(_) | Report::Follow(_) | Report::Schema(_) => return None,
+            Report::Imported(report) => report,
+            Report::Collected(report) => report,
+            Report::Events(_) | Report::Follow(_) | Report::Lines(_) | Report::Schema(_) => return None,
         })
     }
 }

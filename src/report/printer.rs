@@ -73,6 +73,12 @@ impl Printer {
                 }
                 Ok(0)
             }
+            Report::Lines(lines) => {
+                let mut stdout = BufWriter::with_capacity(LARGE_WRITE, io::stdout().lock());
+                let outcome = lines(&mut stdout).map_err(Failed::Write)?;
+                stdout.flush().map_err(Failed::Write)?;
+                outcome.map(|()| 0).map_err(Failed::Command)
+            }
             Report::Schema(schema) => self.document(&schema).map(|()| 0),
             report => {
                 let Some(report) = report.as_render() else { return Ok(0) };

@@ -1,6 +1,7 @@
 //! Looking at everything: is each document whole, do they fit together, do the events tell the same story?
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use crate::domain::graph::Graph;
 use crate::domain::id::IssueId;
@@ -11,9 +12,9 @@ use crate::domain::replay::Replay;
 use crate::domain::snapshot::{Snapshot, Unreadable};
 use crate::progress::Progress;
 
-use super::layout::{CONFIG_FILE, EVENTS_FILE, FORMAT_FILE, GATES, ISSUES};
+use super::layout::{CONFIG_FILE, EVENTS, EVENTS_FILE, FORMAT_FILE, GATES, ISSUES};
 use super::snapshot::TreeSnapshot;
-use super::{Backend, CommitId, EntryKind, StoreResult, Tree, history, transact};
+use super::{Backend, CommitId, EntryKind, StoreResult, Tree, events, transact};
 
 /// What was read, and what is wrong.
 #[derive(Clone, Debug, Default)]
@@ -48,14 +49,15 @@ pub fn check<B: Backend>(store: &B, tip: &CommitId, progress: &dyn Progress) -> 
         findings.unreadable(why);
     }
     let mut issues: BTreeMap<IssueId, Issue> = BTreeMap::new();
-    state.each_issue(&mut |issue| match issue {
-        Ok(issue) => {
-            for fault in broken(&issue) {
-                findings.add(issue.id.to_string(), fault);
+    let _: ControlFlow<()> = state.each_issue(&mut |issue| {
+        match issue {
+            Ok(issue) => {
+                broken(&issue).into_iter().for_each(|fault| findings.add(issue.id.to_string(), fault));
+                issues.insert(issue.id, issue);
             }
-            issues.insert(issue.id, issue);
+            Err(why) => findings.unreadable(why),
         }
-        Err(why) => findings.unreadable(why),
+        ControlFlow::Continue(())
     });
     findings.issues = issues.len();
     let (tombstones, living): (Vec<Issue>, Vec<Issue>) =
@@ -77,7 +79,7 @@ fn check_root<T: Tree>(state: &TreeSnapshot<T>, findings: &mut Findings) {
             for entry in entries {
                 let known = match entry.kind {
                     EntryKind::File => files.contains(&entry.name.as_str()),
-                    EntryKind::Folder => [GATES, ISSUES].contains(&entry.name.as_str()),
+                    EntryKind::Folder => [GATES, ISSUES, EVENTS].contains(&entry.name.as_str()),
                     EntryKind::Other => false,
                 };
                 if !known {
@@ -133,15 +135,15 @@ fn replay<B: Backend>(
     let mut newest = None;
     for info in chain.iter().rev() {
         progress.step();
-        let events = match store.tree(&info.id).and_then(|tree| Ok(history::events_of(&tree, &info.id)?)) {
-            Ok(events) => events,
+        let recorded = match store.tree(&info.id).and_then(|tree| Ok(events::all(&tree, &info.id)?)) {
+            Ok(recorded) => recorded,
             Err(_) => {
                 findings.add(info.id.to_string(), "its events cannot be read");
                 whole = false;
                 continue;
             }
         };
-        for event in &events {
+        for event in &recorded {
             findings.events += 1;
             if newest.is_some_and(|newest| event.ts <= newest) {
                 findings.add(event.id.to_string(), format!("is not younger than the commit before {}", info.id));
@@ -151,7 +153,7 @@ fn replay<B: Backend>(
                 whole = false;
             }
         }
-        newest = events.iter().map(|event| event.ts).max().or(newest);
+        newest = recorded.iter().map(|event| event.ts).max().or(newest);
     }
     progress.end();
     Ok(whole.then_some(replay))

@@ -2,20 +2,9 @@
 
 use crate::domain::event::Event;
 use crate::domain::id::IssueId;
-use crate::domain::snapshot::Read;
 
-use super::codec::{decode, unreadable};
-use super::layout::EVENTS_FILE;
 use super::message::{self, Mention};
-use super::snapshot::read_file;
-use super::{Backend, CommitId, CommitInfo, StoreResult, Tree, Walk};
-
-/// The events of a commit.
-pub fn events_of<T: Tree>(tree: &T, commit: &CommitId) -> Read<Vec<Event>> {
-    let object = format!("{EVENTS_FILE} of {}", commit.short());
-    let bytes = read_file(tree, EVENTS_FILE)?.ok_or_else(|| unreadable(&object, "missing"))?;
-    decode(&object, &bytes)
-}
+use super::{Backend, CommitId, CommitInfo, StoreResult, Walk, events};
 
 /// A commit of the tracker with its events, oldest first.
 #[derive(Clone, Debug)]
@@ -40,14 +29,15 @@ pub fn walk_events<B: Backend>(
         if issue.is_some_and(|id| message::mentions(&info.message, id) == Mention::No) {
             return Ok(Walk::On);
         }
-        let mut events = events_of(&store.tree(&info.id)?, &info.id)?;
-        if let Some(id) = issue {
-            events.retain(|event| event.issue == Some(id));
-            if events.is_empty() {
-                return Ok(Walk::On);
-            }
+        let tree = store.tree(&info.id)?;
+        let found = match issue {
+            Some(id) => events::about(&tree, &info.id, id)?,
+            None => events::all(&tree, &info.id)?,
+        };
+        if found.is_empty() && issue.is_some() {
+            return Ok(Walk::On);
         }
-        visit(Recorded { info, events })
+        visit(Recorded { info, events: found })
     })
 }
 
@@ -63,19 +53,33 @@ pub fn last_events<B: Backend>(
     if count == 0 {
         return Ok(found);
     }
-    walk_events(store, from, None, issue, &mut |recorded| {
-        for event in recorded.events.into_iter().rev() {
+    let mut take = |commit: &CommitId, events: Vec<Event>| {
+        for event in events.into_iter().rev() {
             match wanted(&event) {
-                Wanted::Yes => found.push((recorded.info.id.clone(), event)),
+                Wanted::Yes => found.push((commit.clone(), event)),
                 Wanted::No => {}
-                Wanted::NoMore => return Ok(Walk::Stop),
+                Wanted::NoMore => return Walk::Stop,
             }
             if found.len() == count {
-                return Ok(Walk::Stop);
+                return Walk::Stop;
             }
         }
-        Ok(Walk::On)
-    })?;
+        Walk::On
+    };
+    if issue.is_some() {
+        walk_events(store, from, None, issue, &mut |recorded| Ok(take(&recorded.info.id, recorded.events)))?;
+    } else {
+        // Of a commit with many events only as many files are read as are needed.
+        store.walk(from, None, &mut |info| {
+            let tree = store.tree(&info.id)?;
+            for part in events::parts(&tree)?.iter().rev() {
+                if take(&info.id, events::read(&tree, part, &info.id)?) == Walk::Stop {
+                    return Ok(Walk::Stop);
+                }
+            }
+            Ok(Walk::On)
+        })?;
+    }
     found.reverse();
     Ok(found)
 }
@@ -93,9 +97,15 @@ pub enum Wanted {
 
 /// The events after `since` up to `to`, oldest first. With `None`, from the beginning.
 pub fn events_between<B: Backend>(store: &B, since: Option<&CommitId>, to: &CommitId) -> StoreResult<Vec<Recorded>> {
+    let recorded = |info: CommitInfo| Ok(Recorded { events: events::all(&store.tree(&info.id)?, &info.id)?, info });
+    commits_between(store, since, to)?.into_iter().map(recorded).collect()
+}
+
+/// The commits after `since` up to `to`, oldest first. With `None`, from the beginning.
+pub fn commits_between<B: Backend>(store: &B, since: Option<&CommitId>, to: &CommitId) -> StoreResult<Vec<CommitInfo>> {
     let mut found = Vec::new();
-    walk_events(store, to, since, None, &mut |recorded| {
-        found.push(recorded);
+    store.walk(to, since, &mut |info| {
+        found.push(info);
         Ok(Walk::On)
     })?;
     found.reverse();

@@ -94,8 +94,14 @@ impl Backend for MemoryStore {
         for FileChange { path, content } in commit.files {
             match content {
                 Some(content) => files.insert(path, content),
-                None => files.remove(&path),
+                None => {
+                    files.retain(|file, _| file.strip_prefix(&path).is_none_or(|rest| !rest.starts_with('/')));
+                    files.remove(&path)
+                }
             };
+        }
+        for (from, to) in commit.moves {
+            files.remove(&from).and_then(|content| files.insert(to, content));
         }
         let parents: Vec<CommitId> = commit.parent.into_iter().cloned().collect();
         let identity = format!("{parents:?}\n{}\n{files:?}", commit.message);
@@ -163,8 +169,9 @@ impl Tree for MemoryTree {
             .collect())
     }
 
-    fn mark(&self, _path: &str) -> Read<Option<String>> {
-        Ok(None)
+    fn mark(&self, path: &str) -> Read<Option<String>> {
+        let name = format!("{:?}", self.list(path)?);
+        Ok((!self.list(path)?.is_empty()).then(|| Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()))
     }
 
     fn since(&self, path: &str, _mark: &str) -> Read<Vec<Difference<Vec<u8>>>> {

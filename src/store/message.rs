@@ -47,8 +47,8 @@ pub fn compose(events: &[Event], command: &str, request: &str, subjects: &[Issue
 /// Which event of several gives the subject line: what was asked for, rather than what it brought along.
 fn weight(event: &Event) -> u8 {
     match event.event.as_str() {
-        "tracker.initialized" | "issue.deleted" => 3,
-        "issue.created" | "issue.claimed" | "issue.completed" => 2,
+        "tracker.initialized" | "tracker.rearranged" | "issue.deleted" => 3,
+        "issue.created" | "issue.imported" | "issue.claimed" | "issue.completed" => 2,
         "claim.overridden" | "claim.expired" | "gate.added" => 0,
         _ => 1,
     }

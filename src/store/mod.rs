@@ -4,6 +4,8 @@
 //! [`memory`] in this process. [`transact`] is the one way in which anything is written.
 
 pub mod codec;
+pub mod events;
+pub mod exchange;
 pub mod fsck;
 pub mod git;
 pub mod history;
@@ -15,10 +17,12 @@ pub mod op_log;
 pub mod snapshot;
 pub mod transact;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::domain::id::IssueId;
 use crate::domain::snapshot::{Read, Unreadable};
 use crate::domain::time::Timestamp;
 
@@ -94,6 +98,23 @@ pub struct Difference<I> {
     pub new: Option<I>,
 }
 
+/// A content before and now.
+pub type Versions<I> = (Option<I>, Option<I>);
+
+/// Differences by the issue whose document they are about. What only moved to another folder is left out.
+pub fn by_issue<I: PartialEq>(differences: impl IntoIterator<Item = Difference<I>>) -> BTreeMap<IssueId, Versions<I>> {
+    let mut issues: BTreeMap<IssueId, Versions<I>> = BTreeMap::new();
+    for Difference { path, old, new } in differences {
+        if let Some(id) = issue_of_path(&path) {
+            let known = issues.entry(id).or_insert((None, None));
+            known.0 = old.or(known.0.take());
+            known.1 = new.or(known.1.take());
+        }
+    }
+    issues.retain(|_, (before, after)| before.is_none() || before != after);
+    issues
+}
+
 /// What a commit says besides its tree.
 #[derive(Clone, Debug)]
 pub struct CommitInfo {
@@ -129,6 +150,8 @@ pub struct NewCommit<'a> {
     pub parent: Option<&'a CommitId>,
     /// The files that change.
     pub files: Vec<FileChange>,
+    /// Files that move: from one path to another.
+    pub moves: Vec<(String, String)>,
     /// The message.
     pub message: String,
     /// Name and address of the author.

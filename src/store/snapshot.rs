@@ -1,6 +1,7 @@
 //! A tree read as the tracker's state.
 
 use std::cell::OnceCell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use crate::domain::gate::Gate;
@@ -64,12 +65,12 @@ impl<T: Tree> TreeSnapshot<T> {
         }
     }
 
-    /// Reads every issue, tombstones included, in the order of paths.
-    pub fn each_issue(&self, visit: &mut dyn FnMut(Read<Issue>)) {
-        self.each_below(ISSUES, visit);
+    /// Reads every issue, tombstones included, in the order of paths, until `visit` breaks off.
+    pub fn each_issue<B>(&self, visit: &mut dyn FnMut(Read<Issue>) -> ControlFlow<B>) -> ControlFlow<B> {
+        self.each_below(ISSUES, visit)
     }
 
-    fn each_below(&self, folder: &str, visit: &mut dyn FnMut(Read<Issue>)) {
+    fn each_below<B>(&self, folder: &str, visit: &mut dyn FnMut(Read<Issue>) -> ControlFlow<B>) -> ControlFlow<B> {
         let entries = match self.tree.list(folder) {
             Ok(entries) => entries,
             Err(why) => return visit(Err(why)),
@@ -77,11 +78,28 @@ impl<T: Tree> TreeSnapshot<T> {
         for entry in entries {
             let path = format!("{folder}/{}", entry.name);
             if self.is_branch(&path, &entry) {
-                self.each_below(&path, visit);
+                self.each_below(&path, visit)?;
             } else {
-                visit(self.issue_at(&path, &entry));
+                visit(self.issue_at(&path, &entry))?;
             }
         }
+        ControlFlow::Continue(())
+    }
+
+    /// The paths of all issues that stand in their places.
+    pub fn issue_paths(&self) -> Read<Vec<String>> {
+        let (mut folders, mut paths) = (vec![ISSUES.to_owned()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in self.tree.list(&folder)? {
+                let path = format!("{folder}/{}", entry.name);
+                if self.is_branch(&path, &entry) {
+                    folders.push(path);
+                } else if super::issue_of_path(&path).is_some_and(|id| issue_path(id, self.format.fanout) == path) {
+                    paths.push(path);
+                }
+            }
+        }
+        Ok(paths)
     }
 
     /// Whether `path` is a folder of the fan-out.
@@ -103,9 +121,12 @@ impl<T: Tree> TreeSnapshot<T> {
     pub fn read_table(&self) -> Table {
         let mut table = Table::default();
         let mut damaged = Vec::new();
-        self.each_issue(&mut |issue| match issue {
-            Ok(issue) => table.put(&Summary::from(&issue)),
-            Err(why) => damaged.push(why),
+        let _: ControlFlow<()> = self.each_issue(&mut |issue| {
+            match issue {
+                Ok(issue) => table.put(&Summary::from(&issue)),
+                Err(why) => damaged.push(why),
+            }
+            ControlFlow::Continue(())
         });
         table.set_damaged(damaged);
         table.compact()

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::domain::draft::{Context, Draft, Ids};
-use crate::domain::event::Event;
+use crate::domain::event::{Body, Event, Rearranged};
 use crate::domain::id::IssueId;
 use crate::domain::limits::OBJECT_BYTES;
 use crate::domain::refusal::{Decision, Refusal};
@@ -22,9 +22,11 @@ use crate::steps;
 
 use super::codec::encode;
 use super::index::Home;
-use super::layout::{CONFIG_FILE, EVENTS_FILE, FORMAT, FORMAT_FILE, Format, gate_path, issue_path};
+use super::layout::{CONFIG_FILE, EVENTS, FORMAT, FORMAT_FILE, Format, gate_path, issue_path};
 use super::snapshot::TreeSnapshot;
-use super::{Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, history, message, op_log};
+use super::{
+    Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, Tree, events, message, op_log,
+};
 
 /// Who wants to change something, and as part of what.
 pub struct Request<'a> {
@@ -95,6 +97,16 @@ pub fn transact<B: Backend>(
     ids: &mut dyn Ids,
     mut decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
 ) -> Result<Change, Failure> {
+    in_turn(store, request, ids, None, &mut decide)
+}
+
+fn in_turn<B: Backend>(
+    store: &B,
+    request: &Request<'_>,
+    ids: &mut dyn Ids,
+    fanout: Option<u8>,
+    decide: &mut dyn FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+) -> Result<Change, Failure> {
     let _turn = store.queue()?;
     steps::reached("queued");
     for _ in 0..ATTEMPTS {
@@ -110,14 +122,43 @@ pub fn transact<B: Backend>(
             return earlier_change(store, request, &earlier);
         }
         let newest = store.info(&tip)?.time;
-        let base = Base { tip: Some(tip), newest: Some(newest), snapshot, format: &format };
-        match attempt(store, request, ids, &mut decide, base) {
+        let deeper = fanout.filter(|fanout| *fanout > format.fanout);
+        let (deeper, moves) = match deeper {
+            Some(to) => (deeper, moves(&snapshot, to).map_err(StoreError::from)?),
+            None => (None, Vec::new()),
+        };
+        let many_events = snapshot.tree().mark(EVENTS).map_err(StoreError::from)?.is_some();
+        let base = Base { tip: Some(tip), newest: Some(newest), snapshot, format: &format, many_events, deeper, moves };
+        match attempt(store, request, ids, decide, base) {
             Err(Failure::Store(StoreError::Moved)) => {}
             other => return other,
         }
     }
     Err(StoreError::Busy { what: "the tracker's ref, which others kept moving".to_owned(), age: None, file: None }
         .into())
+}
+
+/// Puts issues into folders so many levels deep; less deep is no reason to move them. What they say stays.
+pub fn rearrange<B: Backend>(
+    store: &B,
+    request: &Request<'_>,
+    ids: &mut dyn Ids,
+    fanout: u8,
+) -> Result<Change, Failure> {
+    in_turn(store, request, ids, Some(fanout), &mut |_| Ok(Vec::new()))
+}
+
+/// Decides as [`transact`] does, and writes nothing. Gives the tip on which it was decided.
+pub fn rehearse<B: Backend>(
+    store: &B,
+    request: &Request<'_>,
+    ids: &mut dyn Ids,
+    decide: impl FnOnce(&mut Draft<'_>) -> Decision<()>,
+) -> Result<CommitId, Failure> {
+    let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
+    let context = request.context.clone();
+    decide(&mut Draft::new(Rc::new(open(store, &tip)?), &context, ids))?;
+    Ok(tip)
 }
 
 /// Decides and commits the beginning of a tracker. [`StoreError::Moved`] when there is one already.
@@ -129,7 +170,15 @@ pub fn begin<B: Backend>(
 ) -> Result<Change, Failure> {
     let _turn = store.queue()?;
     let format = Format::new();
-    let base = Base { tip: None, newest: None, snapshot: Rc::new(Nothing), format: &format };
+    let base = Base {
+        tip: None,
+        newest: None,
+        snapshot: Rc::new(Nothing),
+        format: &format,
+        many_events: false,
+        deeper: None,
+        moves: vec![],
+    };
     attempt(store, request, ids, &mut decide, base)
 }
 
@@ -138,6 +187,11 @@ struct Base<'f> {
     newest: Option<Timestamp>,
     snapshot: Rc<dyn Snapshot>,
     format: &'f Format,
+    /// Whether the events of the tip are in a folder, which must go.
+    many_events: bool,
+    /// The fan-out that issues are moved to, and the moves.
+    deeper: Option<u8>,
+    moves: Vec<(String, String)>,
 }
 
 fn attempt<B: Backend>(
@@ -153,25 +207,42 @@ fn attempt<B: Backend>(
     let context = Context { now, clock, ..request.context.clone() };
     let clock_lag = base.newest.map(|newest| newest.since(clock)).filter(|lag| *lag > CLOCK_LAG);
 
-    let mut draft = Draft::new(base.snapshot, &context, ids);
+    let mut draft = Draft::new(base.snapshot.clone(), &context, ids);
     let subjects = decide(&mut draft)?;
+    if let Some(to) = base.deeper {
+        draft.emit(None, Body::TrackerRearranged(Rearranged { from: base.format.fanout, to }))?;
+    }
     let (events, state) = draft.finish();
     steps::reached("decided");
-    let commit = match (events.is_empty(), base.tip) {
-        (true, Some(tip)) => tip,
+    let commit = match (events.is_empty(), &base.tip) {
+        (true, Some(tip)) => tip.clone(),
         (_, tip) => {
-            let files = files(&state, &events, base.format, tip.is_none())?;
+            let files = files(&state, &events, &base)?;
             let message = message::compose(&events, request.command, request.words, &subjects);
             let author = request.author.clone();
-            let new = NewCommit { parent: tip.as_ref(), files, message, author, time: now };
+            let moves = base.moves.clone();
+            let new = NewCommit { parent: tip.as_ref(), files, moves, message, author, time: now };
             store.publish(store.write(new)?)?
         }
     };
     Ok(Change { commit, events, subjects, state, replayed: false, clock_lag })
 }
 
+/// From where to where the issues go that are to stand `fanout` folders deep.
+fn moves<T: Tree>(snapshot: &TreeSnapshot<T>, fanout: u8) -> Read<Vec<(String, String)>> {
+    let mut moves = Vec::new();
+    for path in snapshot.issue_paths()? {
+        if let Some(id) = id::issue_of_path(&path) {
+            moves.push((path, issue_path(id, fanout)));
+        }
+    }
+    Ok(moves)
+}
+
 /// The files that differ after a change.
-fn files(state: &Overlay, events: &[Event], format: &Format, first: bool) -> Result<Vec<FileChange>, Failure> {
+fn files(state: &Overlay, events: &[Event], base: &Base<'_>) -> Result<Vec<FileChange>, Failure> {
+    let first = base.tip.is_none();
+    let format = &Format { fanout: base.deeper.unwrap_or(base.format.fanout), ..base.format.clone() };
     let mut files = Vec::new();
     for issue in state.changed_issues().values() {
         files.push(FileChange::put(issue_path(issue.id, format.fanout), encode(issue)));
@@ -184,10 +255,10 @@ fn files(state: &Overlay, events: &[Event], format: &Format, first: bool) -> Res
     } else if first {
         files.push(FileChange::put(CONFIG_FILE, encode(&settings::Settings::default())));
     }
-    if first {
+    if first || base.deeper.is_some() {
         files.push(FileChange::put(FORMAT_FILE, encode(format)));
     }
-    files.push(FileChange::put(EVENTS_FILE, encode(&events)));
+    files.extend(events::write(events, base.many_events));
     // INVARIANT: nothing is written that this program would refuse to read.
     for file in &files {
         if let Some(size) = file.content.as_ref().map(Vec::len).filter(|size| *size > OBJECT_BYTES) {
@@ -203,7 +274,7 @@ fn earlier_change<B: Backend>(store: &B, request: &Request<'_>, info: &CommitInf
     let trailers = message::Trailers::parse(&info.message);
     let command = trailers.command.unwrap_or_default();
     let snapshot = TreeSnapshot::open(store.tree(&info.id)?)?;
-    let events = history::events_of(snapshot.tree(), &info.id).map_err(StoreError::from)?;
+    let events = events::all(snapshot.tree(), &info.id).map_err(StoreError::from)?;
     let same = command == request.command
         && trailers.request == Some(message::fingerprint(request.words))
         && events.iter().all(|event| event.actor == request.context.actor);

@@ -270,21 +270,3 @@ fn a_change_of_many_objects_is_one_pack() {
         repo.assert_healthy();
     }
 }
-
-#[test]
-fn many_loose_objects_are_tidied_up_in_the_background() {
-    let repo = Repo::new();
-    // git counts the files of one folder of 256, and so does the tracker.
-    let folder = repo.path().join(".git/objects/17");
-    std::fs::create_dir_all(&folder).expect("a folder can be made");
-    for n in 0..40 {
-        std::fs::write(folder.join(format!("{n:038x}")), "no object").expect("a file can be written");
-    }
-    assert!(!repo.path().join(".git/jit/tidied").exists());
-    repo.create("one");
-    assert!(repo.path().join(".git/jit/tidied").exists(), "git was asked");
-    let asked = std::fs::metadata(repo.path().join(".git/jit/tidied")).expect("it is there").modified();
-    repo.create("two");
-    let again = std::fs::metadata(repo.path().join(".git/jit/tidied")).expect("it is there").modified();
-    assert_eq!(asked.expect("a time"), again.expect("a time"), "at most once an hour");
-}

@@ -1,5 +1,7 @@
 //! What holds of every history, shown on random ones over the store in memory.
 
+use std::ops::ControlFlow;
+
 use jit::domain::draft::{Context, Draft, Ids};
 use jit::domain::event::Edit;
 use jit::domain::graph::Graph;
@@ -126,7 +128,10 @@ impl World {
 /// Every issue, tombstones included, in the order of ids.
 fn all_issues(state: &TreeSnapshot<MemoryTree>) -> Vec<Issue> {
     let mut issues = Vec::new();
-    state.each_issue(&mut |issue| issues.push(issue.expect("every issue can be read")));
+    let _: ControlFlow<()> = state.each_issue(&mut |issue| {
+        issues.push(issue.expect("every issue can be read"));
+        ControlFlow::Continue(())
+    });
     issues
 }
 

@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start programs and read the clock")]
 
+mod bulk;
 mod commands;
 mod crash;
 mod damage;
@@ -12,6 +13,7 @@ mod example;
 mod formats;
 mod gates;
 mod hostile;
+mod housekeeping;
 mod index;
 mod laws;
 mod layering;

@@ -106,6 +106,7 @@ fn results_have_the_shape_that_the_schema_promises() {
     let schema = schema(&repo);
     let a = repo.out(&["issue", "create", "a", "-g", "review", "--ready"]);
     let b = repo.out(&["issue", "create", "b", "--depends-on", &a]);
+    repo.write("sketches", "{\"title\": \"sketched\"}\n");
     let calls: Vec<(&str, Vec<&str>)> = vec![
         ("init", vec![]),
         ("config list", vec![]),
@@ -159,6 +160,10 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("mirror refresh", vec![]),
         ("mirror import", vec![]),
         ("fsck", vec![]),
+        ("gc", vec![]),
+        ("gc", vec!["--auto"]),
+        ("export", vec![]),
+        ("import", vec!["sketches"]),
         ("help", vec!["states"]),
         ("issue reject", vec![&b, "--reason", "x"]),
         ("issue delete", vec![&b]),

@@ -13,7 +13,7 @@ use crate::report::issue::{Fields, IssueDoc, IssueRef, Shown, ShownIssue};
 use crate::report::list::field;
 use crate::session::{Session, View};
 use crate::store::message::{self, Mention};
-use crate::store::{Backend, StoreError, Walk, history};
+use crate::store::{Backend, StoreError, Walk, events};
 
 /// Events that are shown.
 const EVENTS: usize = 5;
@@ -99,13 +99,10 @@ fn last_events(session: &Session, view: &View, issue: &Issue) -> Result<(Vec<Eve
     session.store.walk(&view.commit, None, &mut |info| {
         searched += 1;
         match message::mentions(&info.message, issue.id) {
-            Mention::Yes => {
-                let events = history::events_of(&session.store.tree(&info.id)?, &info.id)?;
-                let about = events.into_iter().rev().filter(|event| event.issue == Some(issue.id));
-                found.extend(about.map(|event| EventDoc::new(&info.id, event)));
+            Mention::Yes | Mention::Perhaps => {
+                let about = events::about(&session.store.tree(&info.id)?, &info.id, issue.id)?;
+                found.extend(about.into_iter().rev().map(|event| EventDoc::new(&info.id, event)));
             }
-            // The events of a large commit take longer to read than a glance at an issue may.
-            Mention::Perhaps => passed_over = true,
             Mention::No => {}
         }
         let begun = info.time <= issue.created_at;

@@ -6,6 +6,7 @@ pub mod dep;
 pub mod gate;
 pub mod import;
 pub mod issue;
+pub mod load;
 mod ownership;
 pub mod state;
 pub mod talk;

@@ -23,14 +23,15 @@ use crate::git_process::Git;
 use crate::steps;
 
 use super::message::Trailers;
-use super::{Backend, CommitId, CommitInfo, NewCommit, StoreError, StoreResult, Turn, Unpublished, Walk};
+use super::{Backend, CommitId, CommitInfo, NewCommit, StoreError, StoreResult, Tree, Turn, Unpublished, Walk};
 
+pub use housekeeping::ObjectCount;
 pub use objects::Durability;
 pub use refs::check_name as check_ref_name;
 pub use tree::GitTree;
 pub use work_tree::Head;
 
-use objects::Writer;
+use objects::{Moved, Writer};
 use odb::Objects;
 use refs::Refs;
 use sharing::Sharing;
@@ -189,6 +190,16 @@ impl GitStore {
         Ok(CommitInfo { id: CommitId(id.to_string()), parents, message, time })
     }
 
+    /// What stands at the paths that `moves` lead away from.
+    fn moved(&self, base: ObjectId, moves: Vec<(String, String)>) -> StoreResult<Vec<Moved>> {
+        let tree = GitTree::new(self.objects.clone(), base);
+        let found = moves.into_iter().filter_map(|(from, to)| match tree.entry(&from) {
+            Ok(entry) => entry.map(|entry| Ok(Moved { id: entry.id, from, to })),
+            Err(why) => Some(Err(why.into())),
+        });
+        found.collect()
+    }
+
     fn tree_of(&self, commit: &CommitId) -> StoreResult<ObjectId> {
         let id = self.object_id(commit)?;
         let object = self.objects.read(&id).ok().filter(|object| object.0 == gix::objs::Kind::Commit);
@@ -278,7 +289,8 @@ impl Backend for GitStore {
         if let Some(parent) = commit.parent {
             parents.push(self.object_id(parent)?);
         }
-        let tree = writer.tree(base, commit.files)?;
+        let moved = base.map(|base| self.moved(base, commit.moves)).transpose()?.unwrap_or_default();
+        let tree = writer.tree(base, commit.files, moved)?;
         let id = writer.commit(tree, parents, &commit.author, commit.time, &commit.message)?;
         writer.write_out(&self.git())?;
         steps::reached("objects-written");

@@ -47,6 +47,20 @@ impl Durability {
     }
 }
 
+/// A file that stands elsewhere afterwards.
+pub struct Moved {
+    /// Its content.
+    pub id: ObjectId,
+    /// Where it stands.
+    pub from: String,
+    /// Where it will stand.
+    pub to: String,
+}
+
+fn parts(path: &str) -> impl Iterator<Item = &gix::bstr::BStr> {
+    path.split('/').map(gix::bstr::BStr::new)
+}
+
 /// Objects of one change, not yet on disk.
 pub struct Writer<'r> {
     objects: &'r Objects,
@@ -80,7 +94,7 @@ impl<'r> Writer<'r> {
     }
 
     /// Puts `files` into the tree `base`, or into an empty one; content `None` takes a file away.
-    pub fn tree(&mut self, base: Option<ObjectId>, files: Vec<FileChange>) -> StoreResult<ObjectId> {
+    pub fn tree(&mut self, base: Option<ObjectId>, files: Vec<FileChange>, moved: Vec<Moved>) -> StoreResult<ObjectId> {
         let internal = |why: String| StoreError::Internal(anyhow::anyhow!("editing a tree: {why}"));
         let root = match base {
             Some(id) => self.read_tree(id)?,
@@ -88,8 +102,12 @@ impl<'r> Writer<'r> {
         };
         let kind = self.objects.repo().object_hash();
         let mut editor = gix::objs::tree::Editor::new(root, self.objects, kind);
+        for Moved { id, from, to } in moved {
+            editor.remove(parts(&from)).map_err(|why| internal(why.to_string()))?;
+            editor.upsert(parts(&to), gix::objs::tree::EntryKind::Blob, id).map_err(|why| internal(why.to_string()))?;
+        }
         for FileChange { path, content } in files {
-            let parts = || path.split('/').map(gix::bstr::BStr::new);
+            let parts = || parts(&path);
             match content {
                 Some(content) => {
                     let blob = self.add(Kind::Blob, content)?;

@@ -11,7 +11,7 @@
 
 mod file;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::domain::id::IssueId;
@@ -20,8 +20,9 @@ use crate::domain::table::{Presence, Summary, Table};
 
 use super::layout::{ISSUES, issue_path};
 use super::snapshot::TreeSnapshot;
-use super::{Tree, issue_of_path};
+use super::{Difference, Tree, by_issue, issue_of_path};
 
+pub use file::TEMPORARY;
 use file::{Header, Kept};
 
 /// Where the index is kept. The number is the version of the form, so that two versions of this program
@@ -166,21 +167,12 @@ impl Loaded {
 /// The issues that may differ from those in the folder called `mark`. `None` when that cannot be told, or
 /// when something stands where no issue belongs.
 fn differences<T: Tree>(state: &TreeSnapshot<T>, mark: &str) -> Option<BTreeSet<IssueId>> {
-    let mut contents: BTreeMap<IssueId, Versions<T::Id>> = BTreeMap::new();
-    for difference in state.tree().since(ISSUES, mark).ok()? {
-        let in_place = stands_in_place(state, &difference.path).is_some();
-        if !in_place && !matches!(state.look_at(&difference.path), Ok(None)) {
-            return None;
-        }
-        let Some(id) = issue_of_path(&difference.path) else { continue };
-        let known = contents.entry(id).or_insert((None, None));
-        known.0 = difference.old.or(known.0.take());
-        known.1 = difference.new.or(known.1.take());
+    let differences = state.tree().since(ISSUES, mark).ok()?;
+    let misplaced = |difference: &Difference<T::Id>| {
+        stands_in_place(state, &difference.path).is_none() && !matches!(state.look_at(&difference.path), Ok(None))
+    };
+    if differences.iter().any(misplaced) {
+        return None;
     }
-    // What only moved to another folder of the fan-out is as it was.
-    contents.retain(|_, (before, after)| before.is_none() || before != after);
-    Some(contents.into_keys().collect())
+    Some(by_issue(differences).into_keys().collect())
 }
-
-/// An issue's content before and now.
-type Versions<I> = (Option<I>, Option<I>);

@@ -1,0 +1,58 @@
+//! `jit export`.
+
+use std::ops::ControlFlow;
+
+use clap::Args;
+
+use crate::domain::snapshot::{Read, Snapshot, Unreadable};
+use crate::error::Result;
+use crate::report::Report;
+use crate::session::{Session, View};
+use crate::store::{StoreError, exchange};
+
+/// Write every gate and issue to stdout, one JSON document a line
+///
+/// `jit import` reads it. Deleted issues are left out. Exits 1, after everything else is written, when
+/// something could not be read. Reads every issue.
+#[derive(Args, Debug)]
+pub struct Export {}
+
+impl Export {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let view = session.view()?;
+        Ok(Report::Lines(Box::new(move |out| {
+            let mut unreadable = gates(&view, out)?;
+            let written = view.state.each_issue(&mut |issue| {
+                let written = match issue {
+                    Ok(issue) if issue.deleted.is_some() => Ok(()),
+                    Ok(issue) => exchange::write_issue(out, &issue),
+                    Err(why) => {
+                        unreadable.get_or_insert(why);
+                        Ok(())
+                    }
+                };
+                written.map_or_else(ControlFlow::Break, ControlFlow::Continue)
+            });
+            if let ControlFlow::Break(why) = written {
+                return Err(why);
+            }
+            Ok(unreadable.map_or(Ok(()), |why| Err(StoreError::Unreadable(why).into())))
+        })))
+    }
+}
+
+/// Writes the definitions of gates; gives the first that could not be read.
+fn gates(view: &View, out: &mut dyn std::io::Write) -> std::io::Result<Option<Unreadable>> {
+    let mut unreadable = None;
+    let keys = view.state.gate_keys();
+    let gates = keys.map(|keys| keys.iter().map(|key| view.state.gate(key)).collect::<Vec<Read<_>>>());
+    for gate in gates.unwrap_or_else(|why| vec![Err(why)]) {
+        match gate {
+            Ok(Some(gate)) => exchange::write_gate(out, &gate)?,
+            Ok(None) => {}
+            Err(why) => drop(unreadable.get_or_insert(why)),
+        }
+    }
+    Ok(unreadable)
+}

@@ -1,0 +1,91 @@
+//! `jit import`.
+
+use clap::Args;
+
+use crate::domain::limits::OBJECT_BYTES;
+use crate::domain::ops::load::{Item, Loaded, load};
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::report::admin::Imported;
+use crate::session::{Manners, Session};
+use crate::store::{CommitId, exchange};
+
+use super::common::read_bytes;
+
+/// Take in issues from a file, one JSON document a line
+///
+/// Everything in one commit, or nothing. A line is what `jit export` writes, or the beginning of an issue:
+/// {"title": "…"} and any of id, description, state, priority, labels, assignee, dependencies, gates,
+/// context, created_at, created_by. An issue that is here already in the same form is passed over; in
+/// another form it is refused (6). Gates that are defined here stay as they are. Reads the issues named,
+/// and writes a document each, into one pack when they are many.
+#[derive(Args, Debug)]
+pub struct Import {
+    /// The file, or - for stdin
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// Pass over issues that are here in another form
+    #[arg(long)]
+    skip_existing: bool,
+    /// Say what would be taken in, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Import {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let items = self.read(session)?;
+        let (loaded, commit) = match self.dry_run {
+            true => self.rehearse(session, &items)?,
+            false => self.take_in(session, &items)?,
+        };
+        let Loaded { issues, skipped, gates } = loaded;
+        Ok(Report::Imported(Imported { imported: issues, skipped, gates, dry_run: self.dry_run, commit: commit.0 }))
+    }
+
+    fn rehearse(&self, session: &Session, items: &[(usize, Item)]) -> Result<(Loaded, CommitId)> {
+        let mut loaded = Loaded::default();
+        let commit = session.rehearse("import", |draft| {
+            loaded = load(draft, items, self.skip_existing)?;
+            Ok(())
+        })?;
+        Ok((loaded, commit))
+    }
+
+    fn take_in(&self, session: &Session, items: &[(usize, Item)]) -> Result<(Loaded, CommitId)> {
+        let mut loaded = Loaded::default();
+        let change = session.change("import", &Manners::default(), |draft| {
+            loaded = load(draft, items, self.skip_existing)?;
+            Ok(Vec::new())
+        })?;
+        if change.replayed {
+            let count = |name: &str| change.events.iter().filter(|event| event.event == name).count();
+            let issues = items.iter().filter(|(_, item)| !matches!(item, Item::Gate(_))).count();
+            loaded = Loaded { issues: count("issue.imported"), gates: count("gate.defined"), skipped: 0 };
+            loaded.skipped = issues.saturating_sub(loaded.issues);
+        }
+        Ok((loaded, change.commit))
+    }
+
+    /// The lines that are not empty, with their numbers.
+    fn read(&self, session: &Session) -> Result<Vec<(usize, Item)>> {
+        let bytes = read_bytes(&self.file, u64::MAX)?;
+        let lines = bytes.split(|byte| *byte == b'\n');
+        session.progress.begin("reading", lines.clone().count());
+        let mut items = Vec::new();
+        for (number, line) in (1..).zip(lines) {
+            session.progress.step();
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let item = match line.len() > OBJECT_BYTES {
+                true => Err(format!("{} bytes, more than {OBJECT_BYTES}", line.len())),
+                false => exchange::read(line),
+            };
+            items.push((number, item.map_err(|why| Error::usage(format!("{}, line {number}: {why}", self.file)))?));
+        }
+        session.progress.end();
+        Ok(items)
+    }
+}
