@@ -1,9 +1,9 @@
-//! Times whole processes on trackers of 1,000 and 10,000 issues, next to two floors: `/bin/true` and
-//! `git rev-parse HEAD`. Prints a table; asserts nothing.
+//! Times whole processes on trackers of 1,000, 10,000 and 100,000 issues, in turns with two floors:
+//! `/bin/true` and `git rev-parse HEAD`. Prints a Markdown table; asserts nothing about time.
 //!
-//! `cargo bench --bench commands` runs it in full, `cargo bench --bench commands -- --short` only shows
-//! that it runs, `-- --make FOLDER SIZE` only makes a tracker, to look at with a profiler. Set `TMPDIR`
-//! to choose the file system.
+//! `cargo bench --bench commands` runs it in full (some minutes), `-- --short` only shows that it runs,
+//! `-- --size N` takes one size, `-- --make FOLDER SIZE` only makes a tracker, to look at with a profiler.
+//! Set `TMPDIR` to choose the file system.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
@@ -11,142 +11,75 @@
     reason = "a program beside the product: it starts processes and prints"
 )]
 
+mod tracker;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jit::domain::draft::Context;
-use jit::domain::id::{IdPrefix, IssueId};
-use jit::domain::ops;
-use jit::domain::state::Priority;
-use jit::environment::{RandomIds, system_clock};
-use jit::store::git::GitStore;
-use jit::store::transact::{Request, transact};
+use tracker::{JIT, Tracker, jit};
 
-const JIT: &str = env!("CARGO_BIN_EXE_jit");
+/// What was timed, and how long each run took.
+type Row = (String, Vec<Duration>);
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(at) = args.iter().position(|arg| arg == "--make") {
-        let size = args[at + 2].parse().expect("--make FOLDER SIZE");
-        std::fs::create_dir_all(&args[at + 1]).expect("a folder can be made");
-        make_tracker(Path::new(&args[at + 1]), size);
+    let after = |name: &str| args.iter().position(|arg| arg == name).map(|at| &args[at + 1..]);
+    if let Some([folder, size, ..]) = after("--make") {
+        std::fs::create_dir_all(folder).expect("a folder can be made");
+        Tracker::make(Path::new(folder), size.parse().expect("--make FOLDER SIZE"));
         return;
     }
     let short = args.iter().any(|arg| arg == "--short");
-    let (sizes, runs): (&[usize], usize) = if short { (&[100], 5) } else { (&[1_000, 10_000], 60) };
-    println!("| what | issues | median ms | p95 ms |\n| --- | --- | --- | --- |");
+    let one: Option<usize> = after("--size").map(|rest| rest[0].parse().expect("--size N"));
+    let sizes = one.map_or_else(|| if short { vec![100] } else { vec![1_000, 10_000, 100_000] }, |size| vec![size]);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    for size in sizes {
+    let mut columns: Vec<Vec<Row>> = Vec::new();
+    for size in &sizes {
         let dir = folder.path().join(size.to_string());
         std::fs::create_dir(&dir).expect("a folder can be made");
-        let ids = make_tracker(&dir, *size);
-        time_commands(&dir, *size, &ids, runs);
+        columns.push(time_size(&dir, *size, if short { 3 } else { 60 }));
     }
-    let size = sizes[0];
-    throughput(&folder.path().join(size.to_string()), if short { 3 } else { 25 });
+    print_table(&sizes, &mut columns);
 }
 
-fn git(dir: &Path, args: &[&str]) {
-    let status = Command::new("git").current_dir(dir).args(args).status().expect("git can be started");
-    assert!(status.success(), "git {args:?}");
+fn time_size(dir: &Path, size: usize, runs: usize) -> Vec<Row> {
+    let started = Instant::now();
+    let tracker = Tracker::make(dir, size);
+    eprintln!("{size} issues, made in {:.1} s", started.elapsed().as_secs_f64());
+    let mut rows = time_commands(&tracker, runs);
+    rows.extend(time_catching_up(&tracker, runs.div_ceil(6)));
+    rows.push(("first scan, no index: status".to_owned(), time_first_scan(&tracker, runs.div_ceil(12))));
+    rows.push(("import of as many, with mirror".to_owned(), vec![tracker.imported]));
+    throughput(&tracker, if runs < 10 { 2 } else { 25 });
+    tracker.print_sizes();
+    rows
 }
 
-fn jit(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(JIT);
-    command.current_dir(dir).args(args).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-/// A packed tracker with its mirror: 1.5 dependencies an issue, a third finished, a gate on every second.
-fn make_tracker(dir: &Path, size: usize) -> Vec<IssueId> {
-    git(dir, &["init", "--quiet"]);
-    git(dir, &["config", "user.name", "Bench"]);
-    git(dir, &["config", "user.email", "bench@example.org"]);
-    git(dir, &["config", "gc.auto", "0"]);
-    git(dir, &["commit", "--quiet", "--allow-empty", "-m", "first"]);
-    assert!(jit(dir, &["init"]).status().expect("jit can be started").success());
-    let store = GitStore::open(dir, None).expect("the repository opens");
-    let mut made: Vec<IssueId> = Vec::with_capacity(size);
-    while made.len() < size {
-        let now = system_clock();
-        let context = Context {
-            actor: "human:bench".parse().expect("a valid actor"),
-            named: false,
-            token: None,
-            force: false,
-            host: None,
-            worktree: None,
-            op_id: None,
-            clock: now,
-            now,
-        };
-        let author = ("Bench".to_owned(), "bench@example.org".to_owned());
-        let request = Request { command: "bench", words: "bench", context, author, clock: &system_clock };
-        let known = made.clone();
-        let change = transact(&store, &request, &mut RandomIds::default(), |draft| {
-            let mut ids = Vec::new();
-            for n in known.len()..(known.len() + 500).min(size) {
-                ids.push(make_issue(draft, n, &known)?);
-            }
-            Ok(ids)
-        });
-        made.extend(change.map_err(|_| "a change was refused").expect("issues can be made").subjects);
+/// A line a row, with median and 95th percentile at each size.
+fn print_table(sizes: &[usize], columns: &mut [Vec<Row>]) {
+    let heads: String = sizes.iter().map(|size| format!(" {size}: median ms | p95 |")).collect();
+    println!("\n| what |{heads}\n| --- |{}", " --- | --- |".repeat(sizes.len()));
+    for row in 0..columns[0].len() {
+        let mut line = format!("| {} |", columns[0][row].0);
+        for column in &mut *columns {
+            let times = &mut column[row].1;
+            line.push_str(&format!(" {:.1} | {:.1} |", quantile(times, 0.5), quantile(times, 0.95)));
+        }
+        println!("{line}");
     }
-    git(dir, &["gc", "--quiet"]);
-    assert!(jit(dir, &["status"]).status().expect("jit can be started").success());
-    made
-}
-
-fn make_issue(
-    draft: &mut jit::domain::draft::Draft<'_>,
-    n: usize,
-    known: &[IssueId],
-) -> jit::domain::refusal::Decision<IssueId> {
-    let finished = n.is_multiple_of(3);
-    let depends_on: Vec<IdPrefix> = (0..n % 4)
-        .filter_map(|k| known.get((n * 7 + k * 13) % known.len().max(1)))
-        .copied()
-        .map(IdPrefix::from)
-        .collect();
-    let create = ops::issue::Create {
-        title: format!("Issue number {n} of the benchmark").parse().expect("a valid title"),
-        description: "What is to be done, why, and how one knows that it is. ".repeat(5),
-        priority: Priority::ALL[n % 4],
-        gates: if !finished && n.is_multiple_of(2) { ["unit-tests".parse().expect("a key")].into() } else { [].into() },
-        labels: [format!("area/{}", n % 20).parse().expect("a label")].into(),
-        depends_on: if finished { Vec::new() } else { depends_on },
-        blocks: Vec::new(),
-        ready: true,
-        context: [].into(),
-    };
-    let id = ops::issue::create(draft, &create)?;
-    if finished {
-        let update = ops::issue::Update {
-            edit: jit::domain::event::Edit::default(),
-            state: Some(jit::domain::state::State::Done),
-        };
-        ops::issue::update(draft, &[id.into()], &update, &ops::state::Finish::default())?;
-    }
-    Ok(id)
 }
 
 /// Runs every command in turns, so that a noisy moment hits all alike.
-fn time_commands(dir: &Path, size: usize, ids: &[IssueId], runs: usize) {
-    // Every fourth issue waits for nothing, every third is finished.
-    let unfinished = |n: &usize| !n.is_multiple_of(3);
-    let text = |n: usize| ids[n].to_string();
-    let free: Vec<String> = (0..size).step_by(4).filter(unfinished).map(text).collect();
-    let waiting: Vec<String> = (1..size).step_by(4).filter(unfinished).map(text).collect();
-    let some = |n: usize| free[free.len() / 2 + n % (free.len() / 4)].clone();
+fn time_commands(tracker: &Tracker, runs: usize) -> Vec<Row> {
+    let dir = tracker.dir.as_path();
+    let one = |args: &[&str]| jit(dir, args);
+    let free = |n: usize| tracker.free[n % (tracker.free.len() / 2)].as_str();
+    let claimed = |n: usize| tracker.free[tracker.free.len() - 1 - n % (tracker.free.len() / 4)].as_str();
+    let waiting = |n: usize| tracker.waiting[n % tracker.waiting.len()].as_str();
     type Make<'a> = Box<dyn Fn(usize) -> Command + 'a>;
-    let one = |args: Vec<String>| {
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        jit(dir, &args)
-    };
-    let words = |words: &[&str]| -> Vec<String> { words.iter().map(|word| (*word).to_owned()).collect() };
-    let mut rows: Vec<(&str, Make<'_>, Vec<Duration>)> = vec![
-        ("/bin/true", Box::new(|_| Command::new("/bin/true")), Vec::new()),
+    let makes: Vec<(&str, Make<'_>)> = vec![
+        ("/bin/true", Box::new(|_| Command::new("/bin/true"))),
         (
             "git rev-parse HEAD",
             Box::new(|_| {
@@ -154,59 +87,63 @@ fn time_commands(dir: &Path, size: usize, ids: &[IssueId], runs: usize) {
                 command.current_dir(dir).args(["rev-parse", "HEAD"]).stdout(Stdio::null());
                 command
             }),
-            Vec::new(),
         ),
-        ("issue create", Box::new(|n| one(words(&["issue", "create", &format!("timed {n}"), "--ready"]))), Vec::new()),
-        (
-            "issue update",
-            Box::new(|n| one(words(&["issue", "update", &some(n), "--label", &format!("l{n}")]))),
-            Vec::new(),
-        ),
-        ("issue claim-next", Box::new(|_| one(words(&["issue", "claim-next", "bot:timed"]))), Vec::new()),
-        (
-            "issue claim",
-            Box::new(|n| one(words(&["issue", "claim", &free[free.len() - 1 - n % (free.len() / 4)], "bot:timed"]))),
-            Vec::new(),
-        ),
-        (
-            "issue release",
-            Box::new(|n| one(words(&["issue", "release", &free[free.len() - 1 - n % (free.len() / 4)]]))),
-            Vec::new(),
-        ),
-        ("issue comment", Box::new(|n| one(words(&["issue", "comment", &some(n), &format!("said {n}")]))), Vec::new()),
-        (
-            "gate add",
-            Box::new(|n| one(words(&["gate", "add", &waiting[n % waiting.len()], "review", "security-scan"]))),
-            Vec::new(),
-        ),
-        (
-            "gate pass",
-            Box::new(|n| {
-                one(words(&["gate", "pass", &waiting[n % waiting.len()], "review", "--note", &n.to_string()]))
-            }),
-            Vec::new(),
-        ),
-        ("dep add", Box::new(|n| one(words(&["dep", "add", &some(n), &waiting[n % waiting.len()]]))), Vec::new()),
-        ("issue show --json", Box::new(|n| one(words(&["issue", "show", &some(n), "--json"]))), Vec::new()),
-        ("issue show", Box::new(|n| one(words(&["issue", "show", &some(n)]))), Vec::new()),
-        ("events tail", Box::new(|_| one(words(&["events", "tail"]))), Vec::new()),
-        ("ready", Box::new(|_| one(words(&["ready"]))), Vec::new()),
-        ("status", Box::new(|_| one(words(&["status"]))), Vec::new()),
-        ("issue list --json", Box::new(|_| one(words(&["issue", "list", "--json"]))), Vec::new()),
+        ("issue create", Box::new(|n| one(&["issue", "create", &format!("timed {n}"), "--ready"]))),
+        ("issue claim", Box::new(|n| one(&["issue", "claim", claimed(n), "bot:timed"]))),
+        ("issue release", Box::new(|n| one(&["issue", "release", claimed(n)]))),
+        ("issue update", Box::new(|n| one(&["issue", "update", free(n), "--label", &format!("l{n}")]))),
+        ("dep add", Box::new(|n| one(&["dep", "add", free(n), waiting(n)]))),
+        ("issue comment", Box::new(|n| one(&["issue", "comment", free(n), &format!("said {n}")]))),
+        ("issue claim-next", Box::new(|_| one(&["issue", "claim-next", "bot:timed"]))),
+        ("gate pass", Box::new(|n| one(&["gate", "pass", waiting(n), "review", "--note", &n.to_string()]))),
+        ("issue show", Box::new(|n| one(&["issue", "show", free(n)]))),
+        ("issue show --json", Box::new(|n| one(&["issue", "show", free(n), "--json"]))),
+        ("issue log -n 10", Box::new(|n| one(&["issue", "log", waiting(n), "-n", "10"]))),
+        ("events tail", Box::new(|_| one(&["events", "tail"]))),
+        ("ready", Box::new(|_| one(&["ready", "-n", "50"]))),
+        ("status", Box::new(|_| one(&["status"]))),
+        ("issue list -n 50", Box::new(|_| one(&["issue", "list", "-n", "50"]))),
+        ("issue list --json", Box::new(|_| one(&["issue", "list", "--json"]))),
     ];
+    let mut rows: Vec<Row> = makes.iter().map(|(what, _)| ((*what).to_owned(), Vec::new())).collect();
     for n in 0..runs {
-        for (_, make, times) in &mut rows {
-            let mut command = make(n);
-            let start = Instant::now();
-            let status = command.status().expect("the program can be started");
-            times.push(start.elapsed());
-            assert!(status.success(), "{command:?}");
+        for ((_, make), (_, times)) in makes.iter().zip(&mut rows) {
+            times.push(time(&mut make(n)));
         }
     }
-    for (what, _, times) in &mut rows {
-        let (median, high) = (quantile(times, 0.5), quantile(times, 0.95));
-        println!("| {what} | {size} | {median:.2} | {high:.2} |");
+    rows
+}
+
+fn time(command: &mut Command) -> Duration {
+    let start = Instant::now();
+    let status = command.status().expect("the program can be started");
+    let time = start.elapsed();
+    assert!(status.success(), "{command:?}");
+    time
+}
+
+/// The first look after 100 changes that somebody else made.
+fn time_catching_up(tracker: &Tracker, runs: usize) -> Vec<Row> {
+    let looks: [&[&str]; 3] = [&["ready", "-n", "50"], &["status"], &["issue", "list", "-n", "50"]];
+    let mut rows: Vec<Row> =
+        looks.iter().map(|look| (format!("{} after 100 foreign changes", look.join(" ")), Vec::new())).collect();
+    for n in 0..runs {
+        for (at, look) in looks.iter().enumerate() {
+            tracker.change(100, n * looks.len() + at);
+            rows[at].1.push(time(&mut jit(&tracker.dir, look)));
+        }
     }
+    rows
+}
+
+fn time_first_scan(tracker: &Tracker, runs: usize) -> Vec<Duration> {
+    let without_index = |_| {
+        for file in ["index-1", "changes-1"] {
+            let _ = std::fs::remove_file(tracker.dir.join(".git/jit").join(file));
+        }
+        time(&mut jit(&tracker.dir, &["status"]))
+    };
+    (0..runs).map(without_index).collect()
 }
 
 /// The value below which this part of the times lies, in milliseconds.
@@ -217,7 +154,8 @@ fn quantile(times: &mut [Duration], part: f64) -> f64 {
 }
 
 /// 32 processes at once, each changing an issue of its own again and again.
-fn throughput(dir: &Path, changes: usize) {
+fn throughput(tracker: &Tracker, changes: usize) {
+    let dir = tracker.dir.as_path();
     let ids: Vec<String> = (0..32)
         .map(|n| {
             let output =
@@ -249,5 +187,6 @@ fn throughput(dir: &Path, changes: usize) {
     let mut times: Vec<Duration> = all.into_iter().flatten().map(|(time, _)| time).collect();
     let rate = times.len() as f64 / elapsed;
     let high = quantile(&mut times, 0.95);
-    println!("\n32 processes at once: {rate:.0} changes/s, p95 {high:.0} ms, {failed} failed of {}", times.len());
+    let (size, all) = (tracker.size, times.len());
+    println!("{size} issues, 32 processes at once: {rate:.0} changes/s, p95 {high:.0} ms, {failed} failed of {all}");
 }

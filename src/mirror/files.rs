@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 
 use super::{Mirror, MirrorError, MirrorResult};
 
@@ -15,6 +17,44 @@ pub enum OnDisk {
     File(Vec<u8>),
     /// Something else: a link, a folder.
     Other,
+}
+
+/// Files that wait to be written.
+const WAITING: usize = 64;
+
+/// Writes files while their owner does something else: making a file is mostly waiting for the kernel.
+///
+/// INVARIANT: nothing is written any more once this is gone.
+pub(super) struct WriteBehind {
+    files: Option<mpsc::SyncSender<(String, Vec<u8>)>>,
+    work: Option<thread::JoinHandle<MirrorResult<()>>>,
+}
+
+impl WriteBehind {
+    /// Leaves a file to be written. What goes wrong is told at the end.
+    pub(super) fn put(&self, name: &str, content: &[u8]) {
+        if let Some(files) = &self.files {
+            // Nobody takes it when an earlier file could not be written: then the end says so.
+            let _ = files.send((name.to_owned(), content.to_vec()));
+        }
+    }
+
+    /// Waits until every file is written.
+    pub(super) fn finish(mut self) -> MirrorResult<()> {
+        self.wait()
+    }
+
+    fn wait(&mut self) -> MirrorResult<()> {
+        self.files = None;
+        self.work.take().map_or(Ok(()), |work| work.join().expect("writing files does not panic"))
+    }
+}
+
+impl Drop for WriteBehind {
+    fn drop(&mut self) {
+        // Whoever did not ask for the outcome has met a worse one.
+        let _ = self.wait();
+    }
 }
 
 impl Mirror {
@@ -36,6 +76,15 @@ impl Mirror {
     pub(super) fn put(&self, name: &str, content: &[u8]) -> MirrorResult<()> {
         let path = self.dir.join(name);
         write_atomically(&path, content).map_err(|source| MirrorError::Io { path, source })
+    }
+
+    /// Begins to write files of the mirror beside other work.
+    pub(super) fn write_behind(&self) -> WriteBehind {
+        let (files, waiting) = mpsc::sync_channel::<(String, Vec<u8>)>(WAITING);
+        let mirror = self.clone();
+        let work =
+            thread::spawn(move || waiting.into_iter().try_for_each(|(name, content)| mirror.put(&name, &content)));
+        WriteBehind { files: Some(files), work: Some(work) }
     }
 
     /// Takes a file of the mirror away. Quiet when it is gone.

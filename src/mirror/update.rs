@@ -15,7 +15,7 @@ use crate::store::layout::{CONFIG_FILE, ISSUES, issue_path};
 use crate::store::snapshot::{TreeSnapshot, read_file};
 use crate::store::{Backend, CommitId, Difference, StoreError, Tree, by_issue, issue_of_path, transact};
 
-use super::files::OnDisk;
+use super::files::{OnDisk, WriteBehind};
 use super::stamp::Stamp;
 use super::{Consumed, Mirror, MirrorError, MirrorResult};
 
@@ -111,7 +111,12 @@ pub(super) struct Run<'a> {
     /// States that files may show besides the one before the change.
     earlier: Vec<TreeSnapshot<GitTree>>,
     pub(super) report: Update,
+    /// Writes files beside the rest of the work, when they are many.
+    behind: Option<WriteBehind>,
 }
+
+/// So many files are worth a thread of their own.
+const MANY: usize = 16;
 
 impl<'a> Run<'a> {
     fn new(
@@ -127,7 +132,7 @@ impl<'a> Run<'a> {
         let earlier = stamp.pending.iter().chain(shown);
         let earlier = earlier.filter_map(|id| transact::open(store, &CommitId(id.clone())).ok()).collect();
         let (tip, report) = (tip.clone(), Update::default());
-        Self { mirror, store, manner, stamp, fresh, tip, earlier, report }
+        Self { mirror, store, manner, stamp, fresh, tip, earlier, report, behind: None }
     }
 
     /// Writes down what is about to be done, so that a process that finds the work half done can tell
@@ -158,6 +163,9 @@ impl<'a> Run<'a> {
             }
             None => self.every_issue(new)?,
         };
+        if changes.len() >= MANY {
+            self.behind = Some(self.mirror.write_behind());
+        }
         progress.begin("mirror", changes.len());
         for Difference { path, old, new: new_id } in changes {
             progress.step();
@@ -261,7 +269,13 @@ impl<'a> Run<'a> {
         self.stamp.kept.remove(file);
         self.report.written += 1;
         match content {
-            Some(content) => self.mirror.put(file, content),
+            Some(content) => match &self.behind {
+                Some(behind) => {
+                    behind.put(file, content);
+                    Ok(())
+                }
+                None => self.mirror.put(file, content),
+            },
             None => self.mirror.remove(file),
         }
     }
@@ -310,6 +324,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> MirrorResult<Update> {
+        self.behind.take().map_or(Ok(()), WriteBehind::finish)?;
         self.stamp.commit.clone_from(&self.tip.0);
         self.stamp.tracker = self.store.ref_name().to_owned();
         self.stamp.pending.clear();

@@ -144,6 +144,20 @@ impl GitStore {
     }
 
     /// Walks a history that may have merges, by commit time, the newest first.
+    /// The commits from `from` back to `end`, which is left out, when there is no merge on the way and `end`
+    /// is met. Each is read once.
+    fn straight_back_to(&self, from: &CommitId, end: &CommitId) -> Option<Vec<CommitInfo>> {
+        let mut commits = Vec::new();
+        let mut next = from.clone();
+        while next != *end {
+            let info = self.info(&next).ok()?;
+            let [parent] = info.parents.as_slice() else { return None };
+            next = parent.clone();
+            commits.push(info);
+        }
+        Some(commits)
+    }
+
     fn walk_merges(
         &self,
         from: &CommitId,
@@ -236,8 +250,18 @@ impl Backend for GitStore {
         hidden: Option<&CommitId>,
         visit: &mut dyn FnMut(CommitInfo) -> StoreResult<Walk>,
     ) -> StoreResult<()> {
-        if hidden.is_some() {
-            return self.walk_merges(from, hidden, visit);
+        if let Some(hidden) = hidden {
+            return match self.straight_back_to(from, hidden) {
+                Some(commits) => {
+                    for info in commits {
+                        if visit(info)? == Walk::Stop {
+                            break;
+                        }
+                    }
+                    Ok(())
+                }
+                None => self.walk_merges(from, Some(hidden), visit),
+            };
         }
         // A history without merges is followed from parent to parent, each commit read once.
         let mut info = self.info(from)?;
