@@ -24,6 +24,11 @@ impl IssueId {
         self.0.into_bytes()
     }
 
+    /// The first eight hex digits as a number.
+    pub fn prefix(self) -> u32 {
+        self.0.as_fields().0
+    }
+
     /// The first eight hex digits, as people see the id.
     pub fn short(&self) -> String {
         self.to_string()[..8].to_owned()

@@ -2,9 +2,10 @@
 
 use crate::domain::event::Event;
 use crate::domain::id::IssueId;
+use crate::domain::name::OpId;
 
-use super::message::{self, Mention};
-use super::{Backend, CommitId, CommitInfo, StoreResult, Walk, events};
+use super::lookup::{self, Key};
+use super::{Backend, CommitId, CommitInfo, StoreResult, Walk, events, message};
 
 /// A commit of the tracker with its events, oldest first.
 #[derive(Clone, Debug)]
@@ -15,30 +16,32 @@ pub struct Recorded {
     pub events: Vec<Event>,
 }
 
-/// Walks from `from` into the past and hands out each commit with its events, while `visit` wants more.
-///
-/// With `issue`, commits that cannot concern it are passed over by their message alone.
-pub fn walk_events<B: Backend>(
+/// Hands out the commits in the history of `tip` that hold events about an issue, each with these, newest
+/// first, while `visit` wants more.
+pub fn events_about<B: Backend>(
     store: &B,
-    from: &CommitId,
-    hidden: Option<&CommitId>,
-    issue: Option<IssueId>,
+    tip: &CommitId,
+    issue: IssueId,
     visit: &mut dyn FnMut(Recorded) -> StoreResult<Walk>,
 ) -> StoreResult<()> {
-    store.walk(from, hidden, &mut |info| {
-        if issue.is_some_and(|id| message::mentions(&info.message, id) == Mention::No) {
-            return Ok(Walk::On);
+    for commit in lookup::commits(store, tip, Key::Issue(issue))? {
+        let events = events::about(&store.tree(&commit)?, &commit, issue)?;
+        if !events.is_empty() && visit(Recorded { info: store.info(&commit)?, events })? == Walk::Stop {
+            break;
         }
-        let tree = store.tree(&info.id)?;
-        let found = match issue {
-            Some(id) => events::about(&tree, &info.id, id)?,
-            None => events::all(&tree, &info.id)?,
-        };
-        if found.is_empty() && issue.is_some() {
-            return Ok(Walk::On);
+    }
+    Ok(())
+}
+
+/// The commit, in the history of `tip`, that was made under a caller's key.
+pub fn operation<B: Backend>(store: &B, tip: &CommitId, op_id: &OpId) -> StoreResult<Option<CommitInfo>> {
+    for commit in lookup::commits(store, tip, Key::Operation(op_id))? {
+        let info = store.info(&commit)?;
+        if message::Trailers::parse(&info.message).op_id.as_deref() == Some(op_id.as_str()) {
+            return Ok(Some(info));
         }
-        visit(Recorded { info, events: found })
-    })
+    }
+    Ok(None)
 }
 
 /// The newest `count` events that `wanted` accepts, oldest first, each with its commit.
@@ -66,8 +69,8 @@ pub fn last_events<B: Backend>(
         }
         Walk::On
     };
-    if issue.is_some() {
-        walk_events(store, from, None, issue, &mut |recorded| Ok(take(&recorded.info.id, recorded.events)))?;
+    if let Some(issue) = issue {
+        events_about(store, from, issue, &mut |recorded| Ok(take(&recorded.info.id, recorded.events)))?;
     } else {
         // Of a commit with many events only as many files are read as are needed.
         store.walk(from, None, &mut |info| {

@@ -104,24 +104,20 @@ impl Trailers {
     }
 }
 
-/// Whether a commit holds events about an issue, as far as its message tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mention {
-    /// The message names the issue.
-    Yes,
-    /// The message does not, but lists only a part of the events.
-    Perhaps,
-    /// It does not.
-    No,
+/// Which issues a message names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// Those of all its events, by the first eight digits of their ids. There may be some too many.
+    All(Vec<u32>),
+    /// Only some: the commit has more events than it lists, or is not one of this program's.
+    Some,
 }
 
-/// Whether a commit with this message holds events about `id`.
-pub fn mentions(message: &str, id: IssueId) -> Mention {
-    if message.contains(&id.short()) {
-        Mention::Yes
-    } else if message.contains("\nand ") || !message.contains(COMMAND) {
-        Mention::Perhaps
-    } else {
-        Mention::No
+/// The issues that the commit with this message has events about.
+pub fn named(message: &str) -> Named {
+    if message.contains("\nand ") || !message.contains(COMMAND) {
+        return Named::Some;
     }
+    let words = message.split_whitespace().filter(|word| word.len() == 8);
+    Named::All(words.filter_map(|word| u32::from_str_radix(word, 16).ok()).collect())
 }

@@ -11,9 +11,9 @@ pub mod git;
 pub mod history;
 pub mod index;
 pub mod layout;
+pub mod lookup;
 pub mod memory;
 pub mod message;
-pub mod op_log;
 pub mod snapshot;
 pub mod transact;
 

@@ -25,7 +25,7 @@ use super::index::Home;
 use super::layout::{CONFIG_FILE, EVENTS, FORMAT, FORMAT_FILE, Format, gate_path, issue_path};
 use super::snapshot::TreeSnapshot;
 use super::{
-    Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, Tree, events, message, op_log,
+    Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, Tree, events, history, message,
 };
 
 /// Who wants to change something, and as part of what.
@@ -117,7 +117,7 @@ fn in_turn<B: Backend>(
             return Err(StoreError::TooNew { needed: format.min_writer, readable: true }.into());
         }
         if let Some(op_id) = &request.context.op_id
-            && let Some(earlier) = op_log::find(store, &tip, op_id)?
+            && let Some(earlier) = history::operation(store, &tip, op_id)?
         {
             return earlier_change(store, request, &earlier);
         }

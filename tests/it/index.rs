@@ -4,26 +4,19 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use jit::domain::draft::{Context, Draft};
 use jit::domain::event::Edit;
-use jit::domain::id::{IdPrefix, IssueId};
 use jit::domain::ops::claim::{self, Terms};
 use jit::domain::ops::issue::{Create, Update};
 use jit::domain::ops::state::Finish;
 use jit::domain::ops::{dep, gate, issue, talk};
-use jit::domain::refusal::Decision;
 use jit::domain::snapshot::Snapshot;
 use jit::domain::state::{Outcome, Priority, State};
 use jit::domain::table::{Presence, Summary, Table};
-use jit::domain::time::Timestamp;
-use jit::environment::RandomIds;
-use jit::store::git::GitStore;
 use jit::store::index::{Home, Thrift};
-use jit::store::transact::{Request, open, transact};
-use jit::store::{Backend, CommitId};
+use jit::store::transact::open;
 use proptest::prelude::*;
 
-use crate::support::Repo;
+use crate::support::{Repo, World};
 
 /// What a table says, without how it says it.
 fn said(table: &Table) -> Vec<String> {
@@ -35,54 +28,7 @@ fn said(table: &Table) -> Vec<String> {
     rows.chain(table.damaged().iter().map(ToString::to_string)).collect()
 }
 
-/// A tracker in a repository, changed in this process.
-struct World {
-    repo: Repo,
-    store: GitStore,
-    clock: i64,
-    issues: Vec<IssueId>,
-}
-
 impl World {
-    fn new() -> Self {
-        let repo = Repo::new();
-        repo.git(&["config", "jit.fsync", "off"]).ok();
-        let store = GitStore::open(repo.path(), None).expect("the repository opens");
-        Self { repo, store, clock: 1_900_000_000_000, issues: Vec::new() }
-    }
-
-    /// Makes a change; one that the rules refuse changes nothing.
-    fn change(&mut self, mut decide: impl FnMut(&mut Draft<'_>) -> Decision<IssueId>) {
-        self.clock += 10_000;
-        let now = Timestamp::from_millis(self.clock);
-        let context = Context {
-            actor: "human:a".parse().expect("a valid actor"),
-            named: false,
-            token: None,
-            force: true,
-            host: None,
-            worktree: None,
-            op_id: None,
-            clock: now,
-            now,
-        };
-        let author = ("a".to_owned(), "a@b".to_owned());
-        let request = Request { command: "test", words: "test", context, author, clock: &|| now };
-        let made = transact(&self.store, &request, &mut RandomIds::default(), |draft| decide(draft).map(|id| vec![id]));
-        if let Ok(change) = made {
-            self.issues
-                .extend(change.subjects.iter().filter(|id| !self.issues.contains(id)).copied().collect::<Vec<_>>());
-        }
-    }
-
-    fn one(&self, n: usize) -> Option<IdPrefix> {
-        (!self.issues.is_empty()).then(|| self.issues[n % self.issues.len()].into())
-    }
-
-    fn tip(&self) -> CommitId {
-        self.store.tip().expect("the ref can be read").expect("there is a tracker")
-    }
-
     fn act(&mut self, step: &Step) {
         let Step { what, first, second } = *step;
         let (one, other) = (self.one(first), self.one(second));

@@ -19,6 +19,7 @@ mod laws;
 mod layering;
 mod leases;
 mod looking;
+mod lookup;
 mod mirror;
 mod ownership;
 mod races;

@@ -8,15 +8,15 @@ use crate::report::Report;
 use crate::report::event::EventDoc;
 use crate::report::history::{self as report, Step, changed_fields, patch};
 use crate::session::Session;
-use crate::store::history::walk_events;
+use crate::store::history::events_about;
 use crate::store::layout::issue_path;
 use crate::store::snapshot::read_file;
 use crate::store::{CommitId, StoreError, Walk, transact};
 
 /// Show the changes of an issue, newest first
 ///
-/// Reads the messages of the commits back to the creation of the issue, and the events of those that
-/// name it; with -p also the two versions of the issue.
+/// Reads the list of commits by issue, and the events of as many as are shown; with -p also the two
+/// versions of the issue.
 #[derive(Args, Debug)]
 pub struct Log {
     /// The issue
@@ -28,6 +28,9 @@ pub struct Log {
     #[arg(short = 'n', long = "limit", default_value_t = 0, value_name = "N")]
     limit: usize,
 }
+
+/// Events before which an issue has no history.
+const CREATION: [&str; 2] = ["issue.created", "issue.imported"];
 
 impl Log {
     /// Runs the command.
@@ -45,13 +48,13 @@ impl Log {
         };
         let mut changes: Vec<Step> = Vec::new();
         let mut truncated = false;
-        walk_events(&session.store, &view.commit, None, Some(issue.id), &mut |recorded| {
+        events_about(&session.store, &view.commit, issue.id, &mut |recorded| {
             if self.limit > 0 && changes.len() == self.limit {
                 truncated = true;
                 return Ok(Walk::Stop);
             }
             let info = &recorded.info;
-            let created = recorded.events.iter().any(|event| event.event == "issue.created");
+            let created = recorded.events.iter().any(|event| CREATION.contains(&event.event.as_str()));
             let patch = match self.patch {
                 true => {
                     let before = match info.parents.first() {

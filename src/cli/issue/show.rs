@@ -12,18 +12,16 @@ use crate::report::event::EventDoc;
 use crate::report::issue::{Fields, IssueDoc, IssueRef, Shown, ShownIssue};
 use crate::report::list::field;
 use crate::session::{Session, View};
-use crate::store::message::{self, Mention};
-use crate::store::{Backend, StoreError, Walk, events};
+use crate::store::StoreError;
+use crate::store::history::{self, Wanted};
 
 /// Events that are shown.
 const EVENTS: usize = 5;
-/// Changes of the tracker that are searched for them.
-const SEARCHED: usize = 30;
 
 /// Show issues in full
 ///
-/// Reads the issues and their dependencies; the form for people also reads at most 30 commits back,
-/// for the last events.
+/// Reads the issues and their dependencies; the form for people also the last events, through the list
+/// of commits by issue.
 #[derive(Args, Debug)]
 pub struct Show {
     /// The issues
@@ -92,25 +90,10 @@ fn shown(session: &Session, view: &View, doc: IssueDoc) -> Result<ShownIssue> {
     Ok(ShownIssue { doc, dependencies, events, more_events })
 }
 
-/// The newest events of an issue, and whether there may be older ones that were not looked for.
+/// The newest events of an issue, and whether there are older ones.
 fn last_events(session: &Session, view: &View, issue: &Issue) -> Result<(Vec<EventDoc>, bool)> {
-    let mut found: Vec<EventDoc> = Vec::new();
-    let (mut searched, mut passed_over) = (0, false);
-    session.store.walk(&view.commit, None, &mut |info| {
-        searched += 1;
-        match message::mentions(&info.message, issue.id) {
-            Mention::Yes | Mention::Perhaps => {
-                let about = events::about(&session.store.tree(&info.id)?, &info.id, issue.id)?;
-                found.extend(about.into_iter().rev().map(|event| EventDoc::new(&info.id, event)));
-            }
-            Mention::No => {}
-        }
-        let begun = info.time <= issue.created_at;
-        passed_over |= searched == SEARCHED && !begun;
-        Ok(if found.len() >= EVENTS || searched == SEARCHED || begun { Walk::Stop } else { Walk::On })
-    })?;
-    let cut = passed_over && found.len() < EVENTS;
-    found.truncate(EVENTS);
-    found.reverse();
-    Ok((found, cut))
+    let found = history::last_events(&session.store, &view.commit, EVENTS + 1, Some(issue.id), &mut |_| Wanted::Yes)?;
+    let more = found.len() > EVENTS;
+    let shown = found.into_iter().skip(usize::from(more));
+    Ok((shown.map(|(commit, event)| EventDoc::new(&commit, event)).collect(), more))
 }

@@ -2,6 +2,8 @@
 
 mod output;
 mod repo;
+mod world;
 
 pub use output::Output;
 pub use repo::Repo;
+pub use world::World;

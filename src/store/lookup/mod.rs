@@ -1,0 +1,186 @@
+//! Which commits have to do with an issue or an operation, without walking the history.
+//!
+//! Two files stand in the folder of local state. `history-1` lists, sorted by key, the commits of the
+//! history up to one of them, `recent-1` those that came since. A search looks the key up in both and
+//! reads the messages of the commits that are newer still; when these are many it writes `recent-1` anew,
+//! and when that has grown, `history-1`.
+//!
+//! INVARIANT: the lists are never the truth. They may name a commit too many, which its reader notices.
+//! That none is missing rests on the checksum of each page, and on the commit up to which they go being
+//! part of the history: where that does not hold, the history is walked.
+
+mod pages;
+
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use crate::domain::id::IssueId;
+use crate::domain::name::OpId;
+
+use super::message::{self, Named};
+use super::{Backend, CommitId, CommitInfo, StoreResult, Walk, history};
+
+use pages::{Pages, Record};
+
+const ALL: &str = "history-1";
+const RECENT: &str = "recent-1";
+/// So many commits are worth writing down.
+const WORTH_KEEPING: usize = 64;
+/// The entries of `recent-1` are at most one in this many of all, or [`FEW`].
+const PART: u64 = 20;
+const FEW: u64 = 5000;
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Key<'a> {
+    /// Commits with events of an issue.
+    Issue(IssueId),
+    /// The commit made under a caller's key.
+    Operation(&'a OpId),
+}
+
+/// The number under which commits stand that may hold events of any issue.
+const ANY: u64 = u64::MAX;
+
+impl Key<'_> {
+    /// The numbers under which commits stand that may have to do with this.
+    fn numbers(self) -> Vec<u64> {
+        match self {
+            Key::Issue(id) => vec![of_issue(id.prefix()), ANY],
+            Key::Operation(op_id) => vec![of_operation(op_id.as_str())],
+        }
+    }
+}
+
+fn of_issue(prefix: u32) -> u64 {
+    u64::from(prefix)
+}
+
+fn of_operation(op_id: &str) -> u64 {
+    let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, op_id.as_bytes()).as_u64_pair().0;
+    // Apart from issues, which are small, and from `ANY`.
+    (digest | 1 << 63) & !1
+}
+
+/// The numbers under which a commit stands.
+fn numbers_of(info: &CommitInfo) -> Vec<u64> {
+    let mut numbers = match message::named(&info.message) {
+        Named::All(prefixes) => prefixes.into_iter().map(of_issue).collect(),
+        Named::Some => vec![ANY],
+    };
+    numbers.extend(message::Trailers::parse(&info.message).op_id.as_deref().map(of_operation));
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// The commits in the history of `tip` that may have to do with `key`, newest first.
+///
+/// Costs a few pages of the lists, and the messages of the commits made since they were written: of all
+/// commits where there are no lists.
+pub fn commits<B: Backend>(store: &B, tip: &CommitId, key: Key<'_>) -> StoreResult<Vec<CommitId>> {
+    let wanted = key.numbers();
+    let lists = store.state_dir().and_then(|dir| Lists::open(dir.join(ALL), dir.join(RECENT)));
+    if let Some(lists) = lists
+        && let Some(news) = since(store, tip, &lists.upto)?
+        && let Some(older) = lists.find(&wanted)
+    {
+        let found = choose(&news, &wanted).chain(older).collect();
+        keep(store, tip, Some(&lists), &news);
+        return Ok(found);
+    }
+    let mut all = Vec::new();
+    store.walk(tip, None, &mut |info| {
+        all.push((info.id.clone(), numbers_of(&info)));
+        Ok(Walk::On)
+    })?;
+    let found = choose(&all, &wanted).collect();
+    keep(store, tip, None, &all);
+    Ok(found)
+}
+
+/// A commit and the numbers under which it stands.
+type Numbered = (CommitId, Vec<u64>);
+
+fn choose<'n>(commits: &'n [Numbered], wanted: &'n [u64]) -> impl Iterator<Item = CommitId> + 'n {
+    let wanted = |numbers: &[u64]| numbers.iter().any(|number| wanted.contains(number));
+    commits.iter().filter(move |(_, numbers)| wanted(numbers)).map(|(id, _)| id.clone())
+}
+
+/// The commits after `upto`, newest first; `None` when `tip` does not build on it.
+fn since<B: Backend>(store: &B, tip: &CommitId, upto: &CommitId) -> StoreResult<Option<Vec<Numbered>>> {
+    if tip == upto {
+        return Ok(Some(Vec::new()));
+    }
+    // A commit that is gone tells nothing.
+    let Ok(commits) = history::commits_between(store, Some(upto), tip) else { return Ok(None) };
+    let builds = commits.iter().any(|info| info.parents.contains(upto));
+    let numbered = || commits.iter().rev().map(|info| (info.id.clone(), numbers_of(info))).collect();
+    Ok(builds.then(numbered))
+}
+
+/// The two lists as they were found.
+struct Lists {
+    all: Pages,
+    recent: Option<Pages>,
+    upto: CommitId,
+}
+
+impl Lists {
+    fn open(all: PathBuf, recent: PathBuf) -> Option<Self> {
+        let all = Pages::open(&all)?;
+        let recent = Pages::open(&recent).filter(|recent| recent.base() == Some(all.sum()));
+        let upto = CommitId(recent.as_ref().unwrap_or(&all).upto().to_owned());
+        Some(Self { all, recent, upto })
+    }
+
+    /// The commits under these numbers, newest first; `None` when a list is damaged.
+    fn find(&self, wanted: &[u64]) -> Option<Vec<CommitId>> {
+        let mut found: Vec<Record> = Vec::new();
+        for number in wanted {
+            found.extend(self.all.find(*number)?);
+            if let Some(recent) = &self.recent {
+                found.extend(recent.find(*number)?);
+            }
+        }
+        found.sort_by_key(|record| std::cmp::Reverse(record.place));
+        found.dedup_by_key(|record| record.place);
+        found.iter().map(Record::commit).collect()
+    }
+
+    fn next_place(&self) -> u32 {
+        self.recent.as_ref().unwrap_or(&self.all).next_place()
+    }
+}
+
+/// Writes down what was found out, when it was much and `tip` is the tracker's. A failure is none: the next
+/// search walks again.
+fn keep<B: Backend>(store: &B, tip: &CommitId, lists: Option<&Lists>, news: &[Numbered]) {
+    let Some(dir) = store.state_dir() else { return };
+    let is_tip = || store.tip().is_ok_and(|now| now.as_ref() == Some(tip));
+    if (lists.is_some() && news.len() < WORTH_KEEPING) || !is_tip() {
+        return;
+    }
+    let first = lists.map_or(0, Lists::next_place);
+    let mut records = Vec::new();
+    let mut next = first;
+    for (commit, numbers) in news.iter().rev() {
+        records.extend(numbers.iter().filter_map(|number| Record::new(*number, next, commit)));
+        next = next.saturating_add(1);
+    }
+    let recent = lists.and_then(|lists| lists.recent.as_ref());
+    let Some(older) = recent.map_or(Some(Vec::new()), Pages::read) else { return };
+    records.extend(older);
+    let kept = match lists {
+        Some(lists) if records.len() as u64 <= FEW.max(lists.all.len() / PART) => {
+            pages::write(&dir.join(RECENT), records, tip, next, Some(lists.all.sum()))
+        }
+        _ => {
+            let Some(older) = lists.map_or(Some(Vec::new()), |lists| lists.all.read()) else { return };
+            records.extend(older);
+            pages::write(&dir.join(ALL), records, tip, next, None)
+        }
+    };
+    drop(kept);
+}
