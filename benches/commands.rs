@@ -48,7 +48,10 @@ fn time_size(dir: &Path, size: usize, runs: usize) -> Vec<Row> {
     let tracker = Tracker::make(dir, size);
     eprintln!("{size} issues, made in {:.1} s", started.elapsed().as_secs_f64());
     let mut rows = time_commands(&tracker, runs);
-    rows.extend(time_catching_up(&tracker, runs.div_ceil(6)));
+    rows.extend(time_catching_up(&tracker, runs.div_ceil(6), "with the mirror's files"));
+    tracker.set(&["mirror.enabled", "false"]);
+    rows.extend(time_catching_up(&tracker, runs.div_ceil(6), "no mirror"));
+    tracker.set(&["mirror.enabled", "true"]);
     rows.push(("first scan, no index: status".to_owned(), time_first_scan(&tracker, runs.div_ceil(12))));
     rows.push(("import of as many, with mirror".to_owned(), vec![tracker.imported]));
     throughput(&tracker, if runs < 10 { 2 } else { 25 });
@@ -123,10 +126,10 @@ fn time(command: &mut Command) -> Duration {
 }
 
 /// The first look after 100 changes that somebody else made.
-fn time_catching_up(tracker: &Tracker, runs: usize) -> Vec<Row> {
+fn time_catching_up(tracker: &Tracker, runs: usize, how: &str) -> Vec<Row> {
     let looks: [&[&str]; 3] = [&["ready", "-n", "50"], &["status"], &["issue", "list", "-n", "50"]];
     let mut rows: Vec<Row> =
-        looks.iter().map(|look| (format!("{} after 100 foreign changes", look.join(" ")), Vec::new())).collect();
+        looks.iter().map(|look| (format!("{} after 100 foreign changes, {how}", look.join(" ")), Vec::new())).collect();
     for n in 0..runs {
         for (at, look) in looks.iter().enumerate() {
             tracker.change(100, n * looks.len() + at);
@@ -156,6 +159,7 @@ fn quantile(times: &mut [Duration], part: f64) -> f64 {
 /// 32 processes at once, each changing an issue of its own again and again.
 fn throughput(tracker: &Tracker, changes: usize) {
     let dir = tracker.dir.as_path();
+    tracker.tidy_again();
     let ids: Vec<String> = (0..32)
         .map(|n| {
             let output =

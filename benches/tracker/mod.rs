@@ -53,6 +53,8 @@ impl Tracker {
         git(dir, &["init", "--quiet"]);
         git(dir, &["config", "user.name", "Bench"]);
         git(dir, &["config", "user.email", "bench@example.org"]);
+        // What is timed by itself is not disturbed by work in the background.
+        git(dir, &["config", "gc.auto", "0"]);
         git(dir, &["commit", "--quiet", "--allow-empty", "-m", "first"]);
         assert!(jit(dir, &["init"]).status().expect("jit can be started").success());
         let ids: Vec<IssueId> = (0..size).map(id).collect();
@@ -80,6 +82,18 @@ impl Tracker {
             let id = self.ids[(round * 7919 + n * 104_729) % self.ids.len()];
             change(&store, id, &format!("round {round}, {n}"));
         }
+    }
+
+    /// Changes a shared setting.
+    pub fn set(&self, setting: &[&str; 2]) {
+        let set = jit(&self.dir, &["config", "set", setting[0], setting[1]]).status();
+        assert!(set.expect("jit can be started").success());
+    }
+
+    /// Lets the tracker tidy up in the background, as it does by itself.
+    pub fn tidy_again(&self) {
+        assert!(jit(&self.dir, &["gc"]).status().expect("jit can be started").success());
+        git(&self.dir, &["config", "--unset", "gc.auto"]);
     }
 
     /// How much room the tracker takes.

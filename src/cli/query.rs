@@ -153,7 +153,7 @@ impl Ready {
 fn select(session: &Session, limit: Limit, wanted: impl Fn(Entry<'_>) -> bool) -> Result<IssueList> {
     let view = session.view()?;
     let table = table(session, &view.state)?;
-    listing(&view, &table, Sort::Priority, (limit.limit, limit.full), wanted)
+    listing(view, &table, Sort::Priority, (limit.limit, limit.full), wanted)
 }
 
 /// The questions that wait for a person. Reads the issues that have one.

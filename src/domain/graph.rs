@@ -36,19 +36,6 @@ impl Graph {
         Ok(graph)
     }
 
-    /// The graph of `issues`.
-    pub fn of(issues: Vec<Issue>) -> Self {
-        let mut edges = DiGraphMap::new();
-        for issue in &issues {
-            edges.add_node(issue.id);
-            for next in &issue.dependencies {
-                edges.add_edge(issue.id, *next, ());
-            }
-        }
-        let issues = issues.into_iter().map(|issue| (issue.id, issue)).collect();
-        Self { edges, issues }
-    }
-
     /// The issue at a node.
     pub fn issue(&self, id: IssueId) -> Option<&Issue> {
         self.issues.get(&id)
@@ -64,14 +51,13 @@ impl Graph {
         self.edges.contains_node(from).then_some(())?;
         astar(&self.edges, from, |id| id == to, |_| 1, |_| 0).map(|(_, path)| path)
     }
+}
 
-    /// Groups of issues that wait for one another: none in a healthy tracker.
-    pub fn cycles(&self) -> Vec<Vec<IssueId>> {
-        tarjan_scc(&self.edges)
-            .into_iter()
-            .filter(|group| group.len() > 1 || self.edges.contains_edge(group[0], group[0]))
-            .collect()
-    }
+/// Groups of issues that wait for one another: none in a healthy tracker.
+pub fn knots(edges: impl Iterator<Item = (IssueId, IssueId)>) -> Vec<Vec<IssueId>> {
+    let edges: DiGraphMap<IssueId, ()> = edges.map(|(from, to)| (from, to, ())).collect();
+    let knotted = |group: &Vec<IssueId>| group.len() > 1 || edges.contains_edge(group[0], group[0]);
+    tarjan_scc(&edges).into_iter().filter(knotted).collect()
 }
 
 /// A way along `edges` that ends where it began; `None` when there is none.

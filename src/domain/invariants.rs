@@ -1,6 +1,9 @@
 //! What must hold of every issue in a healthy tracker, checked by `jit fsck`.
 
-use super::graph::Graph;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graph::knots;
+use super::id::IssueId;
 use super::issue::Issue;
 use super::limits;
 use super::state::State;
@@ -34,20 +37,17 @@ pub fn broken(issue: &Issue) -> Vec<String> {
     faults
 }
 
-/// What is wrong between issues: missing dependencies, cycles.
-pub fn broken_together(graph: &Graph, tombstones: &[Issue]) -> Vec<(String, String)> {
-    let mut faults = Vec::new();
-    for issue in graph.issues() {
-        for dependency in &issue.dependencies {
-            let known = graph.issue(*dependency).is_some() || tombstones.iter().any(|issue| issue.id == *dependency);
-            if !known {
-                faults.push((issue.id.to_string(), format!("depends on {dependency}, which does not exist")));
-            }
-        }
-    }
-    for cycle in graph.cycles() {
-        let members: Vec<String> = cycle.iter().map(|id| id.short()).collect();
-        faults.push((cycle[0].to_string(), format!("waits for itself: {}", members.join(", "))));
+/// What is wrong between issues: missing dependencies, cycles. `living` holds what each waits for.
+pub fn broken_together(
+    living: &BTreeMap<IssueId, BTreeSet<IssueId>>,
+    tombstones: &BTreeSet<IssueId>,
+) -> Vec<(IssueId, String)> {
+    let edges = || living.iter().flat_map(|(from, on)| on.iter().map(move |on| (*from, *on)));
+    let missing = edges().filter(|(_, on)| !living.contains_key(on) && !tombstones.contains(on));
+    let mut faults: Vec<_> = missing.map(|(id, on)| (id, format!("depends on {on}, which does not exist"))).collect();
+    for knot in knots(edges()) {
+        let members: Vec<String> = knot.iter().map(|id| id.short()).collect();
+        faults.push((knot[0], format!("waits for itself: {}", members.join(", "))));
     }
     faults
 }

@@ -86,12 +86,10 @@ fn lines(store: &GitStore, commits: &[CommitInfo]) -> StoreResult<Vec<u8>> {
     let mut lines = Vec::new();
     for commit in commits {
         let tree = store.tree(&commit.id)?;
-        for part in events::parts(&tree)? {
-            for event in events::read(&tree, &part, &commit.id)? {
-                serde_json::to_writer(&mut lines, &event).expect("events have only text keys");
-                lines.push(b'\n');
-            }
-        }
+        events::each(&tree, &commit.id, &mut |event| {
+            serde_json::to_writer(&mut lines, &event).expect("events have only text keys");
+            lines.push(b'\n');
+        })?;
     }
     Ok(lines)
 }

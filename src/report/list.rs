@@ -1,10 +1,11 @@
 //! Issues, a line each.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde::ser::SerializeStruct;
+use serde::ser::{SerializeSeq, SerializeStruct};
 use serde_json::Value;
 
 use crate::domain::id::IssueId;
@@ -70,13 +71,16 @@ pub struct IssueList {
     pub table: Rc<Table>,
     /// The numbers of their rows, cut to the number asked for.
     pub numbers: Vec<u32>,
-    /// The issues in full, when that was asked for.
-    pub full: Option<Vec<IssueDoc>>,
+    /// Gives the issue of a row in full, when that was asked for; `None` when it cannot be read.
+    pub full: Option<Full>,
     /// How many there are in all.
     pub total: usize,
     /// Whether people see what holds each up.
     pub show_blockers: bool,
 }
+
+/// Reads the issue of a row.
+pub type Full = Box<dyn Fn(Entry<'_>) -> Option<IssueDoc>>;
 
 impl IssueList {
     /// The rows, made one by one: a list may be long.
@@ -100,27 +104,37 @@ pub struct ListDoc<T> {
     pub unreadable: usize,
 }
 
-/// A sequence that is made while it is written.
-struct InTurn<'l>(&'l IssueList);
+/// The issues of a list, made one by one while they are written.
+struct InTurn<'l> {
+    list: &'l IssueList,
+    /// How many could not be read.
+    missed: Cell<usize>,
+}
 
 impl Serialize for InTurn<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0.full {
-            Some(full) => full.serialize(serializer),
-            None => serializer.collect_seq(self.0.rows()),
+        let Some(full) = &self.list.full else { return serializer.collect_seq(self.list.rows()) };
+        let mut issues = serializer.serialize_seq(None)?;
+        for number in &self.list.numbers {
+            match full(self.list.table.row(*number)) {
+                Some(issue) => issues.serialize_element(&issue)?,
+                None => self.missed.set(self.missed.get() + 1),
+            }
         }
+        issues.end()
     }
 }
 
 impl Serialize for IssueList {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = self.numbers.len();
+        let issues = InTurn { list: self, missed: Cell::new(0) };
         let mut document = serializer.serialize_struct("ListDoc", 5)?;
-        document.serialize_field("issues", &InTurn(self))?;
-        document.serialize_field("count", &count)?;
-        document.serialize_field("total", &self.total)?;
-        document.serialize_field("truncated", &(count < self.total))?;
-        document.serialize_field("unreadable", &self.table.unreadable())?;
+        document.serialize_field("issues", &issues)?;
+        let missed = issues.missed.get();
+        document.serialize_field("count", &(self.numbers.len() - missed))?;
+        document.serialize_field("total", &(self.total - missed))?;
+        document.serialize_field("truncated", &(self.numbers.len() < self.total))?;
+        document.serialize_field("unreadable", &(self.table.unreadable() + missed))?;
         document.end()
     }
 }

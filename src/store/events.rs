@@ -76,12 +76,18 @@ pub fn read<T: Tree>(tree: &T, path: &str, commit: &CommitId) -> Read<Vec<Event>
     decode(&object, &bytes)
 }
 
+/// Hands out every event of a commit, a file at a time.
+pub fn each<T: Tree>(tree: &T, commit: &CommitId, visit: &mut dyn FnMut(Event)) -> Read<()> {
+    for path in parts(tree)? {
+        read(tree, &path, commit)?.into_iter().for_each(&mut *visit);
+    }
+    Ok(())
+}
+
 /// Every event of a commit.
 pub fn all<T: Tree>(tree: &T, commit: &CommitId) -> Read<Vec<Event>> {
     let mut events = Vec::new();
-    for path in parts(tree)? {
-        events.extend(read(tree, &path, commit)?);
-    }
+    each(tree, commit, &mut |event| events.push(event))?;
     Ok(events)
 }
 

@@ -1,10 +1,8 @@
 //! Looking at everything: is each document whole, do they fit together, do the events tell the same story?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use crate::domain::graph::Graph;
-use crate::domain::id::IssueId;
 use crate::domain::invariants::{broken, broken_together};
 use crate::domain::issue::Issue;
 use crate::domain::name::GateKey;
@@ -48,25 +46,38 @@ pub fn check<B: Backend>(store: &B, tip: &CommitId, progress: &dyn Progress) -> 
     if let Err(why) = state.settings() {
         findings.unreadable(why);
     }
-    let mut issues: BTreeMap<IssueId, Issue> = BTreeMap::new();
+    // One of the two states is held whole: what the events say. The other is read past it.
+    let mut replay = replay(store, tip, &mut findings, progress)?;
+    let (mut living, mut tombstones) = (BTreeMap::new(), BTreeSet::new());
+    let mut unreadable = BTreeSet::new();
     let _: ControlFlow<()> = state.each_issue(&mut |issue| {
         match issue {
             Ok(issue) => {
+                findings.issues += 1;
                 broken(&issue).into_iter().for_each(|fault| findings.add(issue.id.to_string(), fault));
-                issues.insert(issue.id, issue);
+                if let Some(replay) = &mut replay {
+                    compare_issue(&issue, replay.issues.remove(&issue.id).as_ref(), &mut findings);
+                }
+                match issue.deleted {
+                    Some(_) => drop(tombstones.insert(issue.id)),
+                    None => drop(living.insert(issue.id, issue.dependencies)),
+                }
             }
-            Err(why) => findings.unreadable(why),
+            Err(why) => {
+                unreadable.extend(why.issue());
+                findings.unreadable(why);
+            }
         }
         ControlFlow::Continue(())
     });
-    findings.issues = issues.len();
-    let (tombstones, living): (Vec<Issue>, Vec<Issue>) =
-        issues.values().cloned().partition(|issue| issue.deleted.is_some());
-    for (object, fault) in broken_together(&Graph::of(living), &tombstones) {
-        findings.add(object, fault);
+    for (id, fault) in broken_together(&living, &tombstones) {
+        findings.add(id.to_string(), fault);
     }
-    if let Some(replay) = replay(store, tip, &mut findings, progress)? {
-        compare(&state, &issues, &gates, &replay, &mut findings);
+    if let Some(replay) = replay {
+        for id in replay.issues.keys().filter(|id| !unreadable.contains(id)) {
+            findings.add(id.to_string(), "is missing, but events tell of it");
+        }
+        compare(&state, &gates, &replay, &mut findings);
     }
     Ok(findings)
 }
@@ -135,53 +146,41 @@ fn replay<B: Backend>(
     let mut newest = None;
     for info in chain.iter().rev() {
         progress.step();
-        let recorded = match store.tree(&info.id).and_then(|tree| Ok(events::all(&tree, &info.id)?)) {
-            Ok(recorded) => recorded,
-            Err(_) => {
-                findings.add(info.id.to_string(), "its events cannot be read");
-                whole = false;
-                continue;
-            }
-        };
-        for event in &recorded {
-            findings.events += 1;
-            if newest.is_some_and(|newest| event.ts <= newest) {
-                findings.add(event.id.to_string(), format!("is not younger than the commit before {}", info.id));
-            }
-            if let Err(misfit) = replay.apply(event) {
-                findings.add(event.id.to_string(), format!("does not fit what came before: {misfit}"));
-                whole = false;
-            }
+        let mut youngest = newest;
+        let read = store.tree(&info.id).and_then(|tree| {
+            Ok(events::each(&tree, &info.id, &mut |event| {
+                findings.events += 1;
+                if newest.is_some_and(|newest| event.ts <= newest) {
+                    findings.add(event.id.to_string(), format!("is not younger than the commit before {}", info.id));
+                }
+                if let Err(misfit) = replay.apply(&event) {
+                    findings.add(event.id.to_string(), format!("does not fit what came before: {misfit}"));
+                    whole = false;
+                }
+                youngest = youngest.max(Some(event.ts));
+            })?)
+        });
+        if read.is_err() {
+            findings.add(info.id.to_string(), "its events cannot be read");
+            whole = false;
         }
-        newest = recorded.iter().map(|event| event.ts).max().or(newest);
+        newest = youngest;
     }
     progress.end();
     Ok(whole.then_some(replay))
 }
 
-/// Compares what the events say with what is stored.
-fn compare<T: Tree>(
-    state: &TreeSnapshot<T>,
-    issues: &BTreeMap<IssueId, Issue>,
-    gates: &[GateKey],
-    replay: &Replay,
-    findings: &mut Findings,
-) {
-    for (id, issue) in issues {
-        match replay.issues.get(id) {
-            None => findings.add(id.to_string(), "is stored, but no event made it"),
-            Some(replayed) if replayed != issue => {
-                findings.add(id.to_string(), "is not as its events say");
-            }
-            Some(_) => {}
-        }
+/// Compares an issue with what its events say.
+fn compare_issue(issue: &Issue, replayed: Option<&Issue>, findings: &mut Findings) {
+    match replayed {
+        None => findings.add(issue.id.to_string(), "is stored, but no event made it"),
+        Some(replayed) if replayed != issue => findings.add(issue.id.to_string(), "is not as its events say"),
+        Some(_) => {}
     }
-    let unreadable: Vec<String> = findings.problems.iter().map(|(object, _)| object.clone()).collect();
-    for id in replay.issues.keys().filter(|id| !issues.contains_key(id)) {
-        if !unreadable.iter().any(|object| object.contains(&id.to_string())) {
-            findings.add(id.to_string(), "is missing, but events tell of it");
-        }
-    }
+}
+
+/// Compares gates and settings with what the events say.
+fn compare<T: Tree>(state: &TreeSnapshot<T>, gates: &[GateKey], replay: &Replay, findings: &mut Findings) {
     for (key, gate) in &replay.gates {
         if gates.contains(key) && state.gate(key).ok().flatten().as_ref() != Some(gate) {
             findings.add(format!("{GATES}/{key}.json"), "is not as its events say");

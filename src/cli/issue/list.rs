@@ -7,16 +7,14 @@ use clap::{Args, ValueEnum};
 use crate::cli::common::table;
 use crate::domain::name::{Actor, Label};
 use crate::domain::query::{Criteria, Sort, first};
-use crate::domain::snapshot::{Read, Snapshot};
+use crate::domain::snapshot::Snapshot;
 use crate::domain::state::{Priority, State};
 use crate::domain::table::{Entry, Table};
 use crate::error::Result;
 use crate::report::Report;
 use crate::report::issue::{IssueDoc, IssueRef};
-use crate::report::list::IssueList;
+use crate::report::list::{Full, IssueList};
 use crate::session::{Session, View};
-use crate::store::StoreError;
-use crate::store::codec::unreadable;
 
 /// List issues, a line each
 ///
@@ -93,14 +91,14 @@ impl List {
         };
         let view = session.view()?;
         let table = table(session, &view.state)?;
-        let list = listing(&view, &table, self.sort.into(), (self.limit, self.full), |issue| criteria.accepts(issue));
+        let list = listing(view, &table, self.sort.into(), (self.limit, self.full), |issue| criteria.accepts(issue));
         list.map(Report::List)
     }
 }
 
 /// The issues that are `wanted`, in order, at most `limit` of them (0 for all), and in `full` if so asked.
 pub fn listing(
-    view: &View,
+    view: View,
     table: &Rc<Table>,
     sort: Sort,
     (limit, full): (usize, bool),
@@ -109,18 +107,13 @@ pub fn listing(
     let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| wanted(*issue)).collect();
     let total = issues.len();
     first(&mut issues, sort, (limit > 0).then_some(limit));
-    let full = full.then(|| issues.iter().map(|issue| document(view, *issue)).collect::<Read<Vec<IssueDoc>>>());
-    Ok(IssueList {
-        full: full.transpose().map_err(StoreError::from)?,
-        numbers: issues.iter().map(|issue| issue.number()).collect(),
-        table: table.clone(),
-        total,
-        show_blockers: false,
-    })
+    let numbers = issues.iter().map(|issue| issue.number()).collect();
+    let full = full.then(|| -> Full { Box::new(move |issue| document(&view, issue)) });
+    Ok(IssueList { full, numbers, table: table.clone(), total, show_blockers: false })
 }
 
-fn document(view: &View, entry: Entry<'_>) -> Read<IssueDoc> {
-    let gone = || unreadable(&entry.id().to_string(), "is listed, but not there");
-    let issue = view.state.issue(entry.id())?.ok_or_else(gone)?;
-    Ok(IssueDoc::new(issue, entry.blockers().map(IssueRef::from).collect(), &view.commit.0))
+/// An issue in full. Read while the list is written: a list may be long.
+fn document(view: &View, entry: Entry<'_>) -> Option<IssueDoc> {
+    let issue = view.state.issue(entry.id()).ok()??;
+    Some(IssueDoc::new(issue, entry.blockers().map(IssueRef::from).collect(), &view.commit.0))
 }
