@@ -33,7 +33,8 @@ pub fn lock(path: &Path, patience: Duration) -> Result<FileLock, LockError> {
 
 /// Whether somebody holds the lock on the file at `path`. A file that is not there is not locked.
 pub fn is_held(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    // Shared, so that those who only look are not in each other's way.
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -1,6 +1,6 @@
 //! The composition root: repository, environment, actor, clock, ids, store and mirror, put together once.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -19,6 +19,7 @@ use crate::error::{Class, Error, Result};
 use crate::mirror::{Manner, Mirror};
 use crate::progress::Progress;
 use crate::store::git::{GitStore, GitTree};
+use crate::store::message;
 use crate::store::snapshot::TreeSnapshot;
 use crate::store::transact::{self, Change, Failure, Request};
 use crate::store::{Backend, CommitId, StoreError, Unpublished};
@@ -50,6 +51,10 @@ pub struct Session {
     caller: Caller,
     clock: Box<dyn Fn() -> Timestamp>,
     notices: RefCell<Vec<String>>,
+    /// What the command read besides its arguments, a digest each.
+    inputs: RefCell<String>,
+    /// The whole request; see [`Caller::request`].
+    words: OnceCell<String>,
     /// Whether a git repository was made for this session.
     pub made_repository: Cell<bool>,
 }
@@ -105,6 +110,8 @@ impl Session {
             caller,
             clock,
             notices: RefCell::default(),
+            inputs: RefCell::default(),
+            words: OnceCell::new(),
             made_repository: Cell::default(),
         })
     }
@@ -132,6 +139,13 @@ impl Session {
     /// Something the caller should know that is not the result.
     pub fn notice(&self, text: impl Into<String>) {
         self.notices.borrow_mut().push(text.into());
+    }
+
+    /// Notes what the command was given besides its arguments: a repeated `--op-id` with other input is
+    /// another request. To be called before the change.
+    pub fn note_input(&self, bytes: &[u8]) {
+        let digest = message::fingerprint(bytes);
+        self.inputs.borrow_mut().push_str(&format!("\n{digest}"));
     }
 
     /// Takes what has been noted so far.
@@ -314,7 +328,7 @@ impl Session {
     fn request<'a>(&'a self, command: &'a str, manners: &Manners) -> Result<Request<'a>> {
         Ok(Request {
             command,
-            words: &self.caller.request,
+            words: self.words.get_or_init(|| self.caller.request.clone() + &self.inputs.borrow()),
             context: self.context(manners)?,
             author: self.author(),
             clock: &*self.clock,

@@ -63,8 +63,8 @@ pub fn key_value(text: &str) -> std::result::Result<(String, String), String> {
 }
 
 /// The text of a file, or of stdin for `-`; at most one MiB of UTF-8.
-pub fn read_text(source: &str) -> Result<String> {
-    let bytes = read_bytes(source, TEXT_BYTES as u64 + 1)?;
+pub fn read_text(session: &Session, source: &str) -> Result<String> {
+    let bytes = read_bytes(session, source, TEXT_BYTES as u64 + 1)?;
     let name = if source == "-" { "stdin" } else { source };
     if bytes.len() > TEXT_BYTES {
         return Err(Error::new(Class::Usage, "too_large", format!("{name} holds more than {TEXT_BYTES} bytes")));
@@ -73,7 +73,7 @@ pub fn read_text(source: &str) -> Result<String> {
 }
 
 /// The first `limit` bytes of a file, or of stdin for `-`.
-pub fn read_bytes(source: &str, limit: u64) -> Result<Vec<u8>> {
+pub fn read_bytes(session: &Session, source: &str, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = match source {
         "-" => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
@@ -84,12 +84,13 @@ pub fn read_bytes(source: &str, limit: u64) -> Result<Vec<u8>> {
         let name = if source == "-" { "stdin" } else { source };
         Error::new(class, "unreadable_file", format!("{name}: {why}"))
     })?;
+    session.note_input(&bytes);
     Ok(bytes)
 }
 
 /// Text given as an argument, or on stdin when the argument is `-`.
-pub fn text_or_stdin(text: &str) -> Result<String> {
-    if text == "-" { read_text("-") } else { Ok(text.to_owned()) }
+pub fn text_or_stdin(session: &Session, text: &str) -> Result<String> {
+    if text == "-" { read_text(session, "-") } else { Ok(text.to_owned()) }
 }
 
 /// How a changed issue is given back.

@@ -5,15 +5,18 @@ use std::ops::ControlFlow;
 use clap::Args;
 
 use crate::domain::snapshot::{Read, Snapshot, Unreadable};
+use crate::domain::table::Presence;
 use crate::error::Result;
 use crate::report::Report;
 use crate::session::{Session, View};
 use crate::store::{StoreError, exchange};
 
+use super::common::table;
+
 /// Write every gate and issue to stdout, one JSON document a line
 ///
 /// `jit import` reads it. Deleted issues are left out. Exits 1, after everything else is written, when
-/// something could not be read. Reads every issue.
+/// something could not be read. Reads the index and every issue.
 #[derive(Args, Debug)]
 pub struct Export {}
 
@@ -21,12 +24,19 @@ impl Export {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let view = session.view()?;
+        let table = table(session, &view.state)?;
         Ok(Report::Lines(Box::new(move |out| {
             let mut unreadable = gates(&view, out)?;
             let written = view.state.each_issue(&mut |issue| {
                 let written = match issue {
                     Ok(issue) if issue.deleted.is_some() => Ok(()),
-                    Ok(issue) => exchange::write_issue(out, &issue),
+                    Ok(mut issue) => {
+                        // What waits for a tombstone waits for nothing.
+                        issue
+                            .dependencies
+                            .retain(|on| table.find(*on).is_none_or(|entry| entry.presence() != Presence::Deleted));
+                        exchange::write_issue(out, &issue)
+                    }
                     Err(why) => {
                         unreadable.get_or_insert(why);
                         Ok(())

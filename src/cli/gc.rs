@@ -13,7 +13,7 @@ use crate::store::layout::roomy_fanout;
 /// Tidy up: folders that hold too many issues, loose objects, leftovers
 ///
 /// A tracker that has outgrown its folders of issues gets a level more of them, in one commit. Then git packs
-/// what is loose (`git gc`), and the index is written anew. A tracker that is written to does the daily
+/// what is loose (`git gc`), and the index is brought up to date. A tracker that is written to does the daily
 /// part of this by itself. Reads the index; git reads what it packs.
 #[derive(Args, Debug)]
 pub struct Gc {
@@ -36,7 +36,12 @@ impl Gc {
             session.store.tidy_in_background()?;
         } else {
             fanout = deepen(session)?;
-            session.store.tidy_now()?;
+            let tidied = session.store.tidy_now();
+            if let (Some(Fanout { to, .. }), Err(_)) = (fanout, &tidied) {
+                // What was done before stays done.
+                session.notice(format!("issues now stand {to} folders deep"));
+            }
+            tidied?;
             // Packs came and went under this handle: another one looks again, and leaves its index.
             let session = session.reopen()?;
             session.view()?.state.table().map_err(StoreError::from)?;

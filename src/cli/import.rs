@@ -32,14 +32,18 @@ pub struct Import {
     dry_run: bool,
 }
 
+/// What some editors put before the first character.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 impl Import {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let items = self.read(session)?;
-        let (loaded, commit) = match self.dry_run {
-            true => self.rehearse(session, &items)?,
-            false => self.take_in(session, &items)?,
+        let taken = match self.dry_run {
+            true => self.rehearse(session, &items),
+            false => self.take_in(session, &items),
         };
+        let (loaded, commit) = taken.map_err(|error| self.placed(error, &items))?;
         let Loaded { issues, skipped, gates } = loaded;
         Ok(Report::Imported(Imported { imported: issues, skipped, gates, dry_run: self.dry_run, commit: commit.0 }))
     }
@@ -68,10 +72,33 @@ impl Import {
         Ok((loaded, change.commit))
     }
 
+    /// An error with the file and the line that it is about.
+    fn placed(&self, mut error: Error, items: &[(usize, Item)]) -> Error {
+        let text = |pointer: &str| error.details.pointer(pointer).and_then(serde_json::Value::as_str);
+        let id = text("/path/0/id").or_else(|| text("/issues/0/id")).map(str::to_owned);
+        let gate = text("/gates/0/gate").map(str::to_owned);
+        let about = |item: &Item| match item {
+            Item::Issue(issue) => {
+                id.as_deref() == Some(&*issue.id.to_string())
+                    || issue.gates.keys().any(|key| gate.as_deref() == Some(key.as_str()))
+            }
+            Item::Sketch(sketch) => {
+                sketch.id.is_some_and(|own| id.as_deref() == Some(&*own.to_string()))
+                    || sketch.gates.iter().any(|key| gate.as_deref() == Some(key.as_str()))
+            }
+            Item::Gate(_) => false,
+        };
+        let line = items.iter().find(|(_, item)| about(item)).map(|(line, _)| format!("line {line}: "));
+        if line.is_some() || error.message.starts_with("line ") {
+            error.message = format!("{}, {}{}", self.file, line.unwrap_or_default(), error.message);
+        }
+        error
+    }
+
     /// The lines that are not empty, with their numbers.
     fn read(&self, session: &Session) -> Result<Vec<(usize, Item)>> {
-        let bytes = read_bytes(&self.file, u64::MAX)?;
-        let lines = bytes.split(|byte| *byte == b'\n');
+        let bytes = read_bytes(session, &self.file, u64::MAX)?;
+        let lines = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes).split(|byte| *byte == b'\n');
         session.progress.begin("reading", lines.clone().count());
         let mut items = Vec::new();
         for (number, line) in (1..).zip(lines) {

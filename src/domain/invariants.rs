@@ -33,6 +33,12 @@ pub fn broken(issue: &Issue) -> Vec<String> {
     check(issue.deleted.is_none() || issue.claim.is_none(), "deleted, but held");
     // INVARIANT: done means that every gate passed.
     check(issue.state != State::Done || issue.outstanding_gates().next().is_none(), "done, but a gate is not passed");
+    // INVARIANT: what is done, or was archived from there, knows since when; nothing else does.
+    let was_done = issue.state == State::Done || issue.archived_from == Some(State::Done);
+    check(issue.completed_at.is_some() == was_done, "completed, but not done, or the other way round");
+    let ids: BTreeSet<_> = issue.comments.iter().map(|comment| comment.id).collect();
+    check(ids.len() == issue.comments.len(), "two comments have one id");
+    check(issue.comments.iter().all(|comment| !comment.text.is_empty()), "a comment says nothing");
     check(limits::check_issue(issue).is_ok(), "larger than the limits allow");
     faults
 }

@@ -79,9 +79,9 @@ impl Render for Settings {
         let rows = self.settings.iter().map(|setting| {
             let value = setting.value_text();
             let value = if value.is_empty() { "-".to_owned() } else { value };
-            vec![setting.key.clone(), value, format!("({})", setting.source), setting.about.clone()]
+            [setting.key.clone(), value, format!("({})", setting.source), setting.about.clone()]
         });
-        text.put(&table(rows.collect()));
+        text.put(&table(rows));
     }
 }
 
@@ -257,9 +257,10 @@ impl Render for Imported {
 
     fn confirmation(&self) -> Option<String> {
         let verb = if self.dry_run { "would import" } else { "imported" };
-        let mut said = format!("{verb} {} issues", self.imported);
+        let issues = if self.imported == 1 { "issue" } else { "issues" };
+        let mut said = format!("{verb} {} {issues}", self.imported);
         if self.skipped > 0 {
-            said.push_str(&format!(", {} were here already", self.skipped));
+            said.push_str(&format!(", {} here already", self.skipped));
         }
         Some(said)
     }

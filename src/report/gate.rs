@@ -23,8 +23,8 @@ pub struct Gates {
 
 impl Render for Gates {
     fn human(&self, text: &mut Text) {
-        let rows = self.gates.iter().map(|gate| vec![gate.key.to_string(), kind(gate).to_owned(), clean(&gate.title)]);
-        text.put(&table(rows.collect()));
+        let rows = self.gates.iter().map(|gate| [gate.key.to_string(), kind(gate).to_owned(), clean(&gate.title)]);
+        text.put(&table(rows));
     }
 }
 
@@ -92,7 +92,7 @@ impl Render for GateStatus {
         let rows = self.gates.iter().map(|row| {
             let verdict = &row.verdict;
             let tree = verdict.tree.as_deref().map_or("-", |tree| tree.get(..10).unwrap_or(tree)).to_owned();
-            vec![
+            [
                 row.gate.to_string(),
                 gate_mark(verdict.status).trim().to_owned(),
                 verdict.by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
@@ -102,7 +102,7 @@ impl Render for GateStatus {
                 verdict.note.as_deref().map(clean).unwrap_or_default(),
             ]
         });
-        let table = table(rows.collect());
+        let table = table(rows);
         text.put(&table);
     }
 }

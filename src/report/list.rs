@@ -84,7 +84,7 @@ pub type Full = Box<dyn Fn(Entry<'_>) -> Option<IssueDoc>>;
 
 impl IssueList {
     /// The rows, made one by one: a list may be long.
-    fn rows(&self) -> impl Iterator<Item = IssueRow<'_>> {
+    fn rows(&self) -> impl Iterator<Item = IssueRow<'_>> + Clone {
         self.numbers.iter().map(|number| IssueRow::new(self.table.row(*number)))
     }
 }
@@ -151,9 +151,9 @@ impl Render for IssueList {
                 let ids: Vec<&str> = row.blocked_by.iter().map(|blocker| blocker.short_id.as_str()).collect();
                 title.push_str(&format!("  waits for {}", ids.join(", ")));
             }
-            vec![row.short_id, state, row.priority.to_string(), title, row.assignee.unwrap_or_default().to_owned()]
+            [row.short_id, state, row.priority.to_string(), title, row.assignee.unwrap_or_default().to_owned()]
         });
-        text.put(&table(rows.collect()));
+        text.put(&table(rows));
     }
 
     fn confirmation(&self) -> Option<String> {

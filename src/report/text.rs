@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
 
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -112,17 +113,26 @@ pub fn span(span: Duration) -> String {
     }
 }
 
-/// Rows in columns without lines between them.
-pub fn table(rows: Vec<Vec<String>>) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
+/// Rows in columns two spaces apart, as wide as the widest text in each. `rows` is gone through twice, so
+/// that a long list need not be held.
+pub fn table<const N: usize>(rows: impl Iterator<Item = [String; N]> + Clone) -> String {
+    let mut widths = [0; N];
+    for row in rows.clone() {
+        for (width, cell) in widths.iter_mut().zip(&row) {
+            *width = cell.width().max(*width);
+        }
+    }
+    let mut out = String::new();
     for row in rows {
-        table.add_row(row);
+        let start = out.len();
+        for (cell, width) in row.iter().zip(widths) {
+            out.push_str(cell);
+            out.extend(std::iter::repeat_n(' ', width - cell.width() + 2));
+        }
+        out.truncate(start + out[start..].trim_end().len());
+        out.push('\n');
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    out
 }
 
 #[cfg(test)]
@@ -133,6 +143,12 @@ mod tests {
     fn control_characters_are_shown_and_not_sent() {
         assert_eq!(clean("a\u{1b}[31mb\u{7}\u{202e}"), "a\\u{1b}[31mb\\u{7}\\u{202e}");
         assert_eq!(clean("äöü — fine"), "äöü — fine");
+    }
+
+    #[test]
+    fn columns_line_up_whatever_the_characters() {
+        let rows = [["a", "öö", "x"], ["漢字", "b", ""]].map(|row| row.map(str::to_owned));
+        assert_eq!(table(rows.into_iter()), "a     öö  x\n漢字  b\n");
     }
 
     #[test]

@@ -37,10 +37,16 @@ pub fn write(events: &[Event], before_had_parts: bool) -> Vec<FileChange> {
     files.push(FileChange::put(EVENTS_FILE, encode(&about_none)));
     for part in split(&rest) {
         if let Some(first) = part.first().and_then(|event| event.issue) {
-            files.push(FileChange::put(format!("{EVENTS}/{first}.json"), encode(&part)));
+            files.push(FileChange::put(format!("{EVENTS}/{first}.json"), encode_part(part)));
         }
     }
     files
+}
+
+/// An array with an event a line: no longer than the documents that its events may carry.
+fn encode_part(part: &[&Event]) -> Vec<u8> {
+    let lines = part.iter().map(|event| serde_json::to_string(event).expect("events have only text keys"));
+    format!("[\n{}\n]\n", lines.collect::<Vec<_>>().join(",\n")).into_bytes()
 }
 
 /// Cuts `events` into parts between issues.

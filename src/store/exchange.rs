@@ -6,12 +6,12 @@
 use std::io::{self, Write};
 
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::domain::gate::Gate;
 use crate::domain::issue::Issue;
-use crate::domain::ops::load::{Item, Sketch};
+use crate::domain::ops::load::Item;
 
 /// A line with a gate.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -39,6 +39,13 @@ fn write(mut out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
+/// What tells the kinds of lines apart.
+#[derive(Deserialize)]
+struct Peek {
+    gate: Option<IgnoredAny>,
+    updated_at: Option<IgnoredAny>,
+}
+
 /// Reads a line; the error says what is wrong with it.
 pub fn read(line: &[u8]) -> Result<Item, String> {
     let whole = match serde_json::from_slice::<Issue>(line) {
@@ -48,15 +55,21 @@ pub fn read(line: &[u8]) -> Result<Item, String> {
         }
         Err(why) => why,
     };
-    let document: Value = serde_json::from_slice(line).map_err(|why| format!("no JSON: {why}"))?;
-    let text = |why: serde_json::Error| why.to_string();
-    match document.as_object() {
-        None => Err("an issue is an object".to_owned()),
-        Some(fields) if fields.contains_key("gate") => {
-            GateLine::deserialize(&document).map(|line| Item::Gate(line.gate)).map_err(text)
-        }
-        // What only a whole issue has tells that one was meant.
-        Some(fields) if fields.contains_key("updated_at") => Err(text(whole)),
-        Some(_) => Sketch::deserialize(&document).map(|sketch| Item::Sketch(Box::new(sketch))).map_err(text),
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err("an issue is an object, {…}".to_owned());
     }
+    let peek: Peek = serde_json::from_slice(line).map_err(|why| said(&why))?;
+    if peek.gate.is_some() {
+        serde_json::from_slice(line).map(|line: GateLine<Gate>| Item::Gate(line.gate)).map_err(|why| said(&why))
+    } else if peek.updated_at.is_some() {
+        // What only a whole issue has tells that one was meant.
+        Err(said(&whole))
+    } else {
+        serde_json::from_slice(line).map(|sketch| Item::Sketch(Box::new(sketch))).map_err(|why| said(&why))
+    }
+}
+
+/// An error without the number of the line, which for serde is always the first.
+fn said(why: &serde_json::Error) -> String {
+    why.to_string().replace("at line 1 column", "at column")
 }

@@ -37,7 +37,7 @@ pub fn compose(events: &[Event], command: &str, request: &str, subjects: &[Issue
     }
     message.push_str(&format!("\n\n{ACTOR}: {}\n{TIME}: {}\n{COMMAND}: {command}\n", first.actor, first.ts));
     if let Some(op_id) = &first.op_id {
-        message.push_str(&format!("{OP}: {op_id}\n{REQUEST}: {}\n", fingerprint(request)));
+        message.push_str(&format!("{OP}: {op_id}\n{REQUEST}: {}\n", fingerprint(request.as_bytes())));
         let ids: Vec<String> = subjects.iter().map(IssueId::to_string).collect();
         message.push_str(&format!("{RESULT}: {}\n", ids.join(" ")));
     }
@@ -63,9 +63,9 @@ fn line(event: &Event) -> String {
     format!("{} {about}", event.event)
 }
 
-/// A short text that is equal for equal requests: a UUID made from its words (version 5).
-pub fn fingerprint(request: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, request.as_bytes()).simple().to_string()
+/// A short text that is equal for equal bytes: a UUID made from them (version 5).
+pub fn fingerprint(bytes: &[u8]) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes).simple().to_string()
 }
 
 /// The trailers of a message that matter to programs.

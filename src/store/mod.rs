@@ -4,6 +4,7 @@
 //! [`memory`] in this process. [`transact`] is the one way in which anything is written.
 
 pub mod codec;
+pub mod derived;
 pub mod events;
 pub mod exchange;
 pub mod fsck;

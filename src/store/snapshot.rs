@@ -94,7 +94,9 @@ impl<T: Tree> TreeSnapshot<T> {
                 let path = format!("{folder}/{}", entry.name);
                 if self.is_branch(&path, &entry) {
                     folders.push(path);
-                } else if super::issue_of_path(&path).is_some_and(|id| issue_path(id, self.format.fanout) == path) {
+                } else if entry.kind == EntryKind::File
+                    && super::issue_of_path(&path).is_some_and(|id| issue_path(id, self.format.fanout) == path)
+                {
                     paths.push(path);
                 }
             }

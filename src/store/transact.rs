@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::domain::draft::{Context, Draft, Ids};
 use crate::domain::event::{Body, Event, Rearranged};
 use crate::domain::id::IssueId;
-use crate::domain::limits::OBJECT_BYTES;
+use crate::domain::limits::{ISSUE_BYTES, OBJECT_BYTES};
 use crate::domain::refusal::{Decision, Refusal};
 use crate::domain::snapshot::{Overlay, Read, Snapshot};
 use crate::domain::table::Table;
@@ -22,7 +22,7 @@ use crate::steps;
 
 use super::codec::encode;
 use super::index::Home;
-use super::layout::{CONFIG_FILE, EVENTS, FORMAT, FORMAT_FILE, Format, gate_path, issue_path};
+use super::layout::{CONFIG_FILE, EVENTS, FORMAT, FORMAT_FILE, Format, ISSUES, gate_path, issue_path};
 use super::snapshot::TreeSnapshot;
 use super::{
     Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, Tree, events, history, message,
@@ -111,24 +111,12 @@ fn in_turn<B: Backend>(
     steps::reached("queued");
     for _ in 0..ATTEMPTS {
         let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
-        let snapshot = Rc::new(open(store, &tip)?);
-        let format = snapshot.format().clone();
-        if format.min_writer > FORMAT {
-            return Err(StoreError::TooNew { needed: format.min_writer, readable: true }.into());
-        }
         if let Some(op_id) = &request.context.op_id
             && let Some(earlier) = history::operation(store, &tip, op_id)?
         {
             return earlier_change(store, request, &earlier);
         }
-        let newest = store.info(&tip)?.time;
-        let deeper = fanout.filter(|fanout| *fanout > format.fanout);
-        let (deeper, moves) = match deeper {
-            Some(to) => (deeper, moves(&snapshot, to).map_err(StoreError::from)?),
-            None => (None, Vec::new()),
-        };
-        let many_events = snapshot.tree().mark(EVENTS).map_err(StoreError::from)?.is_some();
-        let base = Base { tip: Some(tip), newest: Some(newest), snapshot, format: &format, many_events, deeper, moves };
+        let base = Base::at(store, tip, fanout)?;
         match attempt(store, request, ids, decide, base) {
             Err(Failure::Store(StoreError::Moved)) => {}
             other => return other,
@@ -156,8 +144,13 @@ pub fn rehearse<B: Backend>(
     decide: impl FnOnce(&mut Draft<'_>) -> Decision<()>,
 ) -> Result<CommitId, Failure> {
     let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
+    let base = Base::at(store, tip.clone(), None)?;
     let context = request.context.clone();
-    decide(&mut Draft::new(Rc::new(open(store, &tip)?), &context, ids))?;
+    let mut draft = Draft::new(base.snapshot.clone(), &context, ids);
+    decide(&mut draft)?;
+    let (events, state) = draft.finish();
+    // What would be too large is so already now.
+    files(&state, &events, &base)?;
     Ok(tip)
 }
 
@@ -169,24 +162,24 @@ pub fn begin<B: Backend>(
     mut decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
 ) -> Result<Change, Failure> {
     let _turn = store.queue()?;
-    let format = Format::new();
     let base = Base {
         tip: None,
         newest: None,
         snapshot: Rc::new(Nothing),
-        format: &format,
+        format: Format::new(),
         many_events: false,
         deeper: None,
-        moves: vec![],
+        moves: Vec::new(),
     };
     attempt(store, request, ids, &mut decide, base)
 }
 
-struct Base<'f> {
+/// What a change builds on.
+struct Base {
     tip: Option<CommitId>,
     newest: Option<Timestamp>,
     snapshot: Rc<dyn Snapshot>,
-    format: &'f Format,
+    format: Format,
     /// Whether the events of the tip are in a folder, which must go.
     many_events: bool,
     /// The fan-out that issues are moved to, and the moves.
@@ -194,12 +187,28 @@ struct Base<'f> {
     moves: Vec<(String, String)>,
 }
 
+impl Base {
+    /// The state in the commit `tip`, which must be one that this version may write.
+    fn at<B: Backend>(store: &B, tip: CommitId, fanout: Option<u8>) -> StoreResult<Self> {
+        let snapshot = Rc::new(open(store, &tip)?);
+        let format = snapshot.format().clone();
+        if format.min_writer > FORMAT {
+            return Err(StoreError::TooNew { needed: format.min_writer, readable: true });
+        }
+        let deeper = fanout.filter(|fanout| *fanout > format.fanout);
+        let moves = deeper.map_or(Ok(Vec::new()), |to| moves(&snapshot, to))?;
+        let many_events = snapshot.tree().mark(EVENTS)?.is_some();
+        let newest = Some(store.info(&tip)?.time);
+        Ok(Self { tip: Some(tip), newest, snapshot, format, many_events, deeper, moves })
+    }
+}
+
 fn attempt<B: Backend>(
     store: &B,
     request: &Request<'_>,
     ids: &mut dyn Ids,
     decide: &mut dyn FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
-    base: Base<'_>,
+    base: Base,
 ) -> Result<Change, Failure> {
     let clock = (request.clock)();
     let earliest = base.newest.map(|newest| newest.plus(Duration::from_millis(1)));
@@ -240,7 +249,7 @@ fn moves<T: Tree>(snapshot: &TreeSnapshot<T>, fanout: u8) -> Read<Vec<(String, S
 }
 
 /// The files that differ after a change.
-fn files(state: &Overlay, events: &[Event], base: &Base<'_>) -> Result<Vec<FileChange>, Failure> {
+fn files(state: &Overlay, events: &[Event], base: &Base) -> Result<Vec<FileChange>, Failure> {
     let first = base.tip.is_none();
     let format = &Format { fanout: base.deeper.unwrap_or(base.format.fanout), ..base.format.clone() };
     let mut files = Vec::new();
@@ -261,9 +270,10 @@ fn files(state: &Overlay, events: &[Event], base: &Base<'_>) -> Result<Vec<FileC
     files.extend(events::write(events, base.many_events));
     // INVARIANT: nothing is written that this program would refuse to read.
     for file in &files {
-        if let Some(size) = file.content.as_ref().map(Vec::len).filter(|size| *size > OBJECT_BYTES) {
+        let limit = if file.path.starts_with(ISSUES) { ISSUE_BYTES } else { OBJECT_BYTES };
+        if let Some(size) = file.content.as_ref().map(Vec::len).filter(|size| *size > limit) {
             let what = format!("{} with {size} bytes", file.path);
-            return Err(Refusal::TooLarge { what, limit: format!("{OBJECT_BYTES} bytes an object") }.into());
+            return Err(Refusal::TooLarge { what, limit: format!("{limit} bytes") }.into());
         }
     }
     Ok(files)
@@ -276,7 +286,7 @@ fn earlier_change<B: Backend>(store: &B, request: &Request<'_>, info: &CommitInf
     let snapshot = TreeSnapshot::open(store.tree(&info.id)?)?;
     let events = events::all(snapshot.tree(), &info.id).map_err(StoreError::from)?;
     let same = command == request.command
-        && trailers.request == Some(message::fingerprint(request.words))
+        && trailers.request == Some(message::fingerprint(request.words.as_bytes()))
         && events.iter().all(|event| event.actor == request.context.actor);
     if let Some(op_id) = request.context.op_id.as_ref().filter(|_| !same) {
         return Err(Refusal::OpIdReused { op_id: op_id.clone(), command }.into());

@@ -88,16 +88,19 @@ fn a_bad_line_is_named_and_nothing_is_taken_in() {
     let repo = Repo::new();
     let (one, two) = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222");
     let good = "{\"title\": \"good\"}\n";
-    let cases: [(String, i32, &str); 15] = [
-        ("no json".to_owned(), 2, "line 2: no JSON"),
+    let cases: [(String, i32, &str); 18] = [
+        ("no json".to_owned(), 2, "-, line 2: an issue is an object"),
+        ("{\"title\": \"x\"".to_owned(), 2, "-, line 2: EOF while parsing an object at column"),
         ("[]".to_owned(), 2, "line 2: an issue is an object"),
+        ("{\"title\": \"x\", \"title\": \"y\"}".to_owned(), 2, "line 2: duplicate field `title`"),
+        ("{\"title\": \"x\", \"context\": {\"\": \"v\"}}".to_owned(), 2, "line 2: "),
         ("{}".to_owned(), 2, "missing field `title`"),
         ("{\"title\": \"\"}".to_owned(), 2, "line 2"),
         ("{\"titel\": \"x\"}".to_owned(), 2, "unknown field `titel`"),
         ("{\"title\": \"x\", \"state\": \"wild\"}".to_owned(), 2, "wild"),
         ("{\"title\": \"x\", \"state\": \"in_progress\"}".to_owned(), 2, "line 2"),
         ("{\"title\": \"x\", \"id\": \"../../etc\"}".to_owned(), 2, "line 2"),
-        ("{\"title\": \"x\", \"gates\": [\"unheard-of\"]}".to_owned(), 3, "unheard-of"),
+        ("{\"title\": \"x\", \"gates\": [\"unheard-of\"]}".to_owned(), 3, "-, line 2: no gate is called `unheard-of`"),
         ("{\"title\": \"x\", \"state\": \"done\", \"gates\": [\"review\"]}".to_owned(), 2, "not passed"),
         (format!("{{\"title\": \"x\", \"dependencies\": [\"{one}\"]}}"), 2, "neither here nor in the tracker"),
         (format!("{{\"title\": \"x\", \"id\": \"{one}\", \"dependencies\": [\"{one}\"]}}"), 2, "depends on itself"),
@@ -107,7 +110,7 @@ fn a_bad_line_is_named_and_nothing_is_taken_in() {
                  {{\"title\": \"y\", \"id\": \"{two}\", \"dependencies\": [\"{one}\"]}}"
             ),
             4,
-            "cycle",
+            "that would be a cycle",
         ),
         (
             format!("{{\"title\": \"x\", \"id\": \"{one}\"}}\n{{\"title\": \"y\", \"id\": \"{one}\"}}"),
@@ -174,4 +177,72 @@ fn an_export_says_when_it_is_not_whole() {
     repo.plant(&[("100644", &format!("issues/{}/{}/{bad}.json", &bad[..1], &bad[1..2]), b"{ broken")]);
     let output = repo.jit(&["export"]).code(1);
     assert!(output.stdout.contains("\"good\"") && output.stderr.contains(&bad), "{output:#?}");
+}
+
+#[test]
+fn what_no_command_could_make_is_not_taken_in() {
+    let repo = Repo::new();
+    let id = repo.ready("one");
+    repo.jit(&["issue", "comment", &id, "said"]).ok();
+    let line = repo.jit(&["export"]).ok().stdout.lines().last().expect("a line").to_owned();
+    let good: Value = line.parse().expect("JSON");
+    let other = "99999999-9999-4999-8999-999999999999";
+    let comment = good["comments"][0].clone();
+    let with = |field: &str, value: Value| {
+        let mut issue = good.clone();
+        issue["id"] = json!(other);
+        issue[field] = value;
+        issue
+    };
+    let long = "x".repeat((1 << 20) + 1);
+    let cases = [
+        with("deleted", json!({ "by": "human:a", "at": "2026-01-01T00:00:00.000Z" })),
+        with("completed_at", json!("2026-01-01T00:00:00.000Z")),
+        with("state", json!("done")),
+        with("comments", json!([comment, comment])),
+        with("comments", json!([{ "id": comment["id"], "by": "human:a", "at": comment["at"], "text": long }])),
+        with("comments", json!([{ "id": comment["id"], "by": "human:a", "at": comment["at"], "text": "" }])),
+        with("context", json!({ "a=b": "c" })),
+    ];
+    let tip = repo.tip();
+    for case in cases {
+        let output = repo.run(&["import", "-"]).input(format!("{case}\n")).code(2);
+        assert!(output.stderr.contains("-, line 1: "), "{output:#?}");
+        assert_eq!(repo.tip(), tip);
+    }
+    // Nothing waits for what was deleted.
+    repo.jit(&["issue", "delete", &id]).ok();
+    let waits = with("dependencies", json!([id]));
+    let output = repo.run(&["import", "-"]).input(format!("{waits}\n")).code(2);
+    assert!(output.stderr.contains("neither here nor in the tracker"), "{output:#?}");
+    // A mark that some editors put first is no part of the text.
+    repo.run(&["import", "-"]).input("\u{feff}{\"title\": \"marked\"}").ok();
+}
+
+#[test]
+fn the_largest_issue_can_be_moved_too() {
+    let repo = Repo::new();
+    let id = repo.ready("large");
+    let text = "many lines\n".repeat(90_000);
+    while repo.run(&["issue", "comment", &id, "-"]).input(&text).code == Some(0) {}
+    let exported = repo.jit(&["export"]).ok().stdout;
+    assert!(exported.len() > 6 << 20, "{}", exported.len());
+    let other = Repo::new();
+    other.run(&["import", "-", "--dry-run"]).input(&exported).ok();
+    other.run(&["import", "-"]).input(&exported).ok();
+    assert_eq!(other.jit(&["export"]).ok().stdout, exported);
+    other.assert_healthy();
+}
+
+#[test]
+fn an_operation_id_stands_for_one_input() {
+    let repo = Repo::new();
+    let import = |line: &str| repo.run(&["import", "-", "--op-id", "k", "--json"]).input(line);
+    import("{\"title\": \"first\"}").ok();
+    assert_eq!(import("{\"title\": \"second\"}").code(2).error_code(), "op_id_reused");
+    import("{\"title\": \"first\"}").ok();
+    let id = repo.create("one");
+    let comment = |text: &str| repo.run(&["issue", "comment", &id, "-", "--op-id", "c", "--json"]).input(text);
+    comment("one").ok();
+    assert_eq!(comment("two").code(2).error_code(), "op_id_reused");
 }

@@ -177,3 +177,40 @@ fn readers_and_writers_are_not_disturbed_by_deeper_folders() {
     });
     repo.assert_healthy();
 }
+
+#[test]
+fn what_is_no_issue_stays_where_it_is_when_folders_get_deeper() {
+    let (repo, count) = outgrown();
+    let before = repo.tip();
+    let link = "issues/f/ffffffff-0000-4000-8000-000000000001.json";
+    let module = "issues/f/ffffffff-0000-4000-8000-000000000002.json";
+    repo.plant(&[("120000", link, b"/etc/passwd"), ("100644", "events.json", b"[]\n")]);
+    // A commit of something else, as a submodule would be, cannot be planted as a blob.
+    let tree = repo.run_script(&format!(
+        "export GIT_INDEX_FILE=$PWD/.git/planted; git read-tree refs/jit && \
+         git update-index --add --cacheinfo 160000,{before},{module} && git write-tree"
+    ));
+    let commit = repo.git(&["commit-tree", &tree, "-p", "refs/jit", "-m", "planted"]).ok().text();
+    repo.git(&["update-ref", "refs/jit", &commit]).ok();
+    let result = repo.jit(&["gc", "--json"]).ok().json();
+    assert_eq!(result["fanout"]["to"], 2);
+    let listed = repo.git(&["ls-tree", "-r", "refs/jit", "issues/f/"]).ok().text();
+    assert!(listed.contains("120000 blob") && listed.contains(link), "{listed}");
+    assert!(listed.contains(&format!("160000 commit {before}\t{module}")), "{listed}");
+    assert_eq!(repo.jit(&["list", "--json"]).ok().json()["count"], count);
+    repo.git(&["fsck", "--strict"]).ok();
+    repo.git(&["gc", "--quiet"]).ok();
+}
+
+#[test]
+fn gc_waits_for_the_process_in_the_background() {
+    let repo = Repo::new();
+    repo.create("one");
+    let lock = fs::File::create(repo.path().join(".git/jit/tidying")).expect("a file can be made");
+    lock.lock().expect("it can be locked");
+    let mut gc = repo.run(&["gc"]).spawn();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(gc.try_wait().expect("a state").is_none(), "it waits");
+    drop(lock);
+    assert!(gc.wait().expect("it ends").success());
+}

@@ -250,6 +250,13 @@ fn whatever_stands_in_its_place_the_answers_are_right() {
         assert_eq!(answers(&repo, repo.path()), expected);
         assert_eq!(fs::read(index_of(&repo)).expect("it is there"), good, "it is built anew");
     }
+    // A pipe that nobody writes to keeps nobody waiting.
+    for file in [index_of(&repo), changes_of(&repo)] {
+        let _ = fs::remove_file(&file);
+        assert!(repo.command("mkfifo").arg(&file).status().expect("mkfifo can be started").success());
+        assert_eq!(answers(&repo, repo.path()), expected);
+        let _ = fs::remove_file(&file);
+    }
     // A folder cannot be replaced by a file: no index then, and no failure.
     fs::remove_file(index_of(&repo)).expect("the file is there");
     fs::create_dir(index_of(&repo)).expect("a folder can be made");
@@ -342,4 +349,71 @@ fn an_issue_that_is_mended_is_listed_again() {
     let list = repo.jit(&["list", "--json"]).ok();
     assert_eq!((list.json()["count"].clone(), list.json()["unreadable"].clone()), (3.into(), 0.into()));
     assert_eq!(list.stderr, "");
+}
+
+#[test]
+fn a_folder_that_is_mended_hides_nothing_for_long() {
+    let repo = Repo::new();
+    let ids: Vec<String> = (0..30).map(|n| repo.ready(&format!("issue {n}"))).collect();
+    let lost = &ids[0];
+    let object = |name: &str| {
+        let id = repo.git(&["rev-parse", name]).ok().text();
+        repo.path().join(format!(".git/objects/{}/{}", &id[..2], &id[2..]))
+    };
+    let folder = format!("issues/{}/{}", &lost[..1], &lost[1..2]);
+    let places = [object(&format!("refs/jit:{folder}/{lost}.json")), object(&format!("refs/jit:{folder}"))];
+    let good = places.each_ref().map(|place| fs::read(place).expect("the object is loose"));
+    let count = || repo.jit(&["list", "--json"]).ok().json()["count"].as_u64().expect("a number");
+    // First the document is lost, then, with many changes elsewhere, its folder.
+    fs::remove_file(&places[0]).expect("it can go");
+    assert_eq!(count(), 29);
+    for id in ids.iter().filter(|id| id[..2] != lost[..2]) {
+        repo.jit(&["issue", "update", id, "--label", "x"]).ok();
+    }
+    fs::remove_file(&places[1]).expect("it can go");
+    assert!(count() < 30);
+    for (place, content) in places.iter().zip(good) {
+        fs::write(place, content).expect("it can be written");
+    }
+    assert_eq!(count(), 30);
+}
+
+#[test]
+fn an_index_of_other_folders_is_not_used() {
+    let (repo, _) = tracker();
+    let format = "{\n  \"format\": 1,\n  \"min_reader\": 1,\n  \"min_writer\": 1,\n  \"fanout\": 3\n}\n";
+    repo.plant(&[("100644", "format.json", format.as_bytes())]);
+    let list = repo.jit(&["list", "--json"]).ok();
+    // As a look at one of them says too: no issue stands where it should.
+    assert_eq!(list.json()["count"], 0);
+    assert!(list.stderr.contains("wrong folder"), "{list:#?}");
+}
+
+#[test]
+fn a_clone_that_only_reads_keeps_an_index_too() {
+    let (repo, expected) = tracker();
+    let clone = repo.outside().join("clone");
+    let path = clone.to_str().expect("the path is text");
+    repo.git(&["init", "--quiet", path]).ok();
+    repo.git_in(&clone, &["fetch", "--quiet", repo.path().to_str().expect("text"), "refs/jit:refs/jit"]).ok();
+    assert!(!clone.join(".git/jit").exists());
+    let list = repo.run_in(&clone, &["issue", "list", "--json"]).output().ok();
+    assert_eq!(list.stdout, expected[0]);
+    assert!(clone.join(".git/jit/index-1").exists());
+}
+
+#[test]
+fn in_a_shared_repository_the_index_is_open_to_the_group() {
+    let repo = Repo::git_with(&["--shared=group"]);
+    let mode = |name: &str| fs::metadata(repo.path().join(name)).expect("it is there").permissions().mode() & 0o777;
+    let run = |words: &str| {
+        let script = format!("umask 077; {words}");
+        assert!(repo.command("sh").args(["-c", &script]).status().expect("sh can be started").success(), "{words}");
+    };
+    run(
+        "jit init -q && jit issue create one -q && jit list -q && jit issue log $(jit list --json | grep -o '[0-9a-f]\\{8\\}' | head -1) -q",
+    );
+    for file in ["index-1", "history-1"] {
+        assert_eq!(mode(&format!(".git/jit/{file}")) & 0o660, 0o660, "{file}");
+    }
 }

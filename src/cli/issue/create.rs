@@ -59,7 +59,7 @@ impl Create {
         let title = title.ok_or_else(|| Error::usage("a title is missing").hint("jit issue create --title \"…\""))?;
         let description = match (self.desc, self.desc_file) {
             (Some(text), _) => text,
-            (None, Some(file)) => read_text(&file)?,
+            (None, Some(file)) => read_text(session, &file)?,
             (None, None) => String::new(),
         };
         let create = ops::issue::Create {

@@ -24,7 +24,7 @@ pub struct Comment {
 impl Comment {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let text = text_or_stdin(&self.text)?;
+        let text = text_or_stdin(session, &self.text)?;
         let change = session.change("issue comment", &Manners::default(), |draft| {
             talk::comment(draft, &self.id, &text).map(|id| vec![id])
         })?;
@@ -49,7 +49,7 @@ pub struct Ask {
 impl Ask {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let question = text_or_stdin(&self.question)?;
+        let question = text_or_stdin(session, &self.question)?;
         let change = session.change("issue ask", &self.force.manners(), |draft| {
             talk::ask(draft, &self.id, &question).map(|id| vec![id])
         })?;
@@ -72,7 +72,7 @@ pub struct Answer {
 impl Answer {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let text = text_or_stdin(&self.text)?;
+        let text = text_or_stdin(session, &self.text)?;
         let change = session.change("issue answer", &Manners::default(), |draft| {
             talk::answer(draft, &self.id, &text).map(|id| vec![id])
         })?;

@@ -60,7 +60,7 @@ impl Update {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let description = match (self.desc, &self.desc_file) {
-            (None, Some(file)) => Some(read_text(file)?),
+            (None, Some(file)) => Some(read_text(session, file)?),
             (desc, _) => desc,
         };
         let labels =

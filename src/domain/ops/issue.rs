@@ -41,7 +41,7 @@ pub struct Create {
 
 /// Creates an issue. Reads its gates and dependencies, and what `blocks` needs to rule out a cycle.
 pub fn create(draft: &mut Draft<'_>, create: &Create) -> Decision<IssueId> {
-    check_context(&create.context)?;
+    limits::check_context(&create.context)?;
     require_gates(draft.state(), &create.gates)?;
     let dependencies = draft.resolve_all(&create.depends_on)?;
     let waiting = draft.resolve_all(&create.blocks)?;
@@ -81,7 +81,7 @@ pub fn update(
     update: &Update,
     finish: &Finish,
 ) -> Decision<Vec<IssueId>> {
-    check_context(&update.edit.context_set)?;
+    limits::check_context(&update.edit.context_set)?;
     let issues = draft.resolve_all(prefixes)?;
     for issue in &issues {
         if let Some(state) = update.state {
@@ -128,16 +128,6 @@ fn effective(issue: &Issue, edit: &Edit) -> Edit {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
         context_unset: edit.context_unset.iter().filter(|key| issue.context.contains_key(*key)).cloned().collect(),
-    }
-}
-
-fn check_context(context: &BTreeMap<String, String>) -> Decision {
-    match context.keys().find(|key| key.is_empty() || key.chars().any(|c| c.is_control() || c == '=')) {
-        Some(key) => Err(Refusal::Invalid {
-            what: format!("context key `{key}`"),
-            why: "a key is not empty and holds no `=` and no control characters".to_owned(),
-        }),
-        None => Ok(()),
     }
 }
 

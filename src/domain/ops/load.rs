@@ -146,8 +146,12 @@ fn whole(draft: &mut Draft<'_>, sketch: &Sketch) -> Issue {
 fn check(line: usize, issue: &Issue) -> Decision {
     limits::check_issue(issue).map_err(|why| match why {
         Refusal::TooLarge { what, limit } => invalid(line, format!("{what}; the limit is {limit}")),
+        Refusal::Invalid { what, why } => invalid(line, format!("{what}: {why}")),
         other => other,
     })?;
+    if issue.deleted.is_some() {
+        return Err(invalid(line, "the issue was deleted; a tombstone is not taken in"));
+    }
     match broken(issue).into_iter().next() {
         Some(fault) => Err(invalid(line, fault)),
         None => Ok(()),
@@ -184,7 +188,11 @@ fn check_surroundings(draft: &Draft<'_>, issues: &BTreeMap<IssueId, (usize, Issu
     for (line, issue) in issues.values() {
         keys.extend(issue.gates.keys());
         for on in &issue.dependencies {
-            if !issues.contains_key(on) && draft.state().issue(*on)?.is_none() {
+            if issues.contains_key(on) {
+                continue;
+            }
+            let there = draft.state().issue(*on)?;
+            if there.is_none_or(|there| there.deleted.is_some()) {
                 return Err(invalid(*line, format!("depends on {on}, which is neither here nor in the tracker")));
             }
         }

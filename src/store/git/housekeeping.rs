@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::file_lock;
-use crate::store::StoreResult;
+use crate::file_lock::{self, LockError};
+use crate::store::{StoreError, StoreResult, derived};
 
 use super::GitStore;
 
@@ -22,6 +22,8 @@ const FOLDERS: usize = 256;
 const MANY: usize = 15;
 /// `git gc --auto` is started no more often than this.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
+/// How long `jit gc` waits for the process in the background.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// What a write that was killed leaves here is taken away after this time.
 const STALE: Duration = PAUSE;
 
@@ -83,6 +85,14 @@ impl GitStore {
 
     /// Lets git tidy up everything, and takes away what killed processes left beside it.
     pub fn tidy_now(&self) -> StoreResult<()> {
+        let _lock = file_lock::lock(&self.tidying(), PATIENCE).map_err(|why| match why {
+            LockError::Busy => StoreError::Busy {
+                what: "the tidying up, which another process does".to_owned(),
+                age: None,
+                file: None,
+            },
+            LockError::Io(source) => StoreError::Io { doing: "tidying up".to_owned(), source },
+        })?;
         self.git().gc(&["--quiet"])?;
         self.leave_note();
         Ok(())
@@ -92,13 +102,13 @@ impl GitStore {
     fn leave_note(&self) {
         self.sweep();
         // Without the note git is asked once more than needed.
-        let _ = fs::write(self.tidied(), self.loose_here().to_string());
+        let _ = derived::write(&self.tidied(), |out| write!(out, "{}", self.loose_here()));
     }
 
     /// Takes away files of an index that were never put in place.
     fn sweep(&self) {
         for entry in fs::read_dir(&self.state_dir).into_iter().flatten().flatten() {
-            let ours = entry.file_name().to_string_lossy().starts_with(crate::store::index::TEMPORARY);
+            let ours = entry.file_name().to_string_lossy().starts_with(derived::TEMPORARY);
             if ours && is_older(&entry.path(), STALE) {
                 // Somebody else may have been faster.
                 let _ = fs::remove_file(entry.path());

@@ -23,7 +23,9 @@ use crate::git_process::Git;
 use crate::steps;
 
 use super::message::Trailers;
-use super::{Backend, CommitId, CommitInfo, NewCommit, StoreError, StoreResult, Tree, Turn, Unpublished, Walk};
+use super::{
+    Backend, CommitId, CommitInfo, EntryKind, NewCommit, StoreError, StoreResult, Tree, Turn, Unpublished, Walk,
+};
 
 pub use housekeeping::ObjectCount;
 pub use objects::Durability;
@@ -143,7 +145,6 @@ impl GitStore {
         ObjectId::from_hex(id.0.as_bytes()).map_err(|_| StoreError::NoRevision(id.to_string()))
     }
 
-    /// Walks a history that may have merges, by commit time, the newest first.
     /// The commits from `from` back to `end`, which is left out, when there is no merge on the way and `end`
     /// is met. Each is read once.
     fn straight_back_to(&self, from: &CommitId, end: &CommitId) -> Option<Vec<CommitInfo>> {
@@ -158,6 +159,7 @@ impl GitStore {
         Some(commits)
     }
 
+    /// Walks a history that may have merges, by commit time, the newest first.
     fn walk_merges(
         &self,
         from: &CommitId,
@@ -207,8 +209,11 @@ impl GitStore {
     /// What stands at the paths that `moves` lead away from.
     fn moved(&self, base: ObjectId, moves: Vec<(String, String)>) -> StoreResult<Vec<Moved>> {
         let tree = GitTree::new(self.objects.clone(), base);
+        // Nothing but a file is moved: it is a file that will stand there.
         let found = moves.into_iter().filter_map(|(from, to)| match tree.entry(&from) {
-            Ok(entry) => entry.map(|entry| Ok(Moved { id: entry.id, from, to })),
+            Ok(entry) => {
+                entry.filter(|entry| entry.kind == EntryKind::File).map(|entry| Ok(Moved { id: entry.id, from, to }))
+            }
             Err(why) => Some(Err(why.into())),
         });
         found.collect()

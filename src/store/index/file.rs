@@ -3,15 +3,15 @@
 //! Numbers are in the byte order of the machine; another machine's file fails the checksum's neighbour,
 //! the mark of the byte order, and is built anew.
 
-use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::domain::table::{Columns, Row, Table};
+use crate::store::derived;
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -28,6 +28,8 @@ pub struct Header {
     version: u32,
     /// The folder of issues that the table reflects.
     pub mark: String,
+    /// How many folders deep issues stand in it.
+    pub fanout: u8,
     /// The checksum of the whole table that these changes belong to; `None` for a whole table.
     pub base: Option<u32>,
     rows: u64,
@@ -39,9 +41,9 @@ pub struct Header {
 
 impl Header {
     /// The header of a table of the folder `mark`.
-    pub fn new(mark: &str, base: Option<u32>) -> Self {
+    pub fn new(mark: &str, fanout: u8, base: Option<u32>) -> Self {
         let (rows, lists, text, names, damaged) = (0, 0, 0, 0, 0);
-        Self { version: VERSION, mark: mark.to_owned(), base, rows, lists, text, names, damaged }
+        Self { version: VERSION, mark: mark.to_owned(), fanout, base, rows, lists, text, names, damaged }
     }
 
     /// The bytes that follow, without the checksum.
@@ -64,8 +66,8 @@ pub struct Kept {
 
 /// Reads a table; `None` when there is none that can be used.
 pub fn read(path: &Path) -> Option<Kept> {
-    let file = File::open(path).ok()?;
-    let length = file.metadata().ok().filter(|meta| meta.is_file())?.len();
+    let file = derived::open(path)?;
+    let length = file.metadata().ok()?.len();
     let mut source = Summed { inner: file, sum: crc32fast::Hasher::new() };
     let mut start = [0_u32; 2];
     source.inner.read_exact(start.as_mut_bytes()).ok()?;
@@ -113,32 +115,25 @@ fn try_write(path: &Path, mut header: Header, columns: &Columns) -> io::Result<(
     let line = serde_json::to_vec(&header)?;
     let line_length = u32::try_from(line.len()).map_err(io::Error::other)?;
 
-    let folder = path.parent().unwrap_or(path);
-    // As open to others as the umask lets it be.
-    let permissions = Permissions::from_mode(0o666);
-    let file = tempfile::Builder::new().prefix(TEMPORARY).permissions(permissions).tempfile_in(folder)?;
-    let mut out = Summed { inner: BufWriter::new(file), sum: crc32fast::Hasher::new() };
-    out.inner.write_all([ORDER, line_length].as_bytes())?;
-    for part in [&line, columns.rows.as_bytes(), columns.lists.as_bytes(), columns.text.as_bytes(), &names, &damaged] {
-        out.sum.update(part);
-        out.inner.write_all(part)?;
-    }
-    out.inner.write_all(&out.sum.finalize().to_ne_bytes())?;
-    let file = out.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.persist(path).map_err(|why| why.error)?;
-    Ok(())
+    derived::write(path, |out| {
+        let mut sum = crc32fast::Hasher::new();
+        out.write_all([ORDER, line_length].as_bytes())?;
+        let (rows, lists) = (columns.rows.as_bytes(), columns.lists.as_bytes());
+        for part in [&line, rows, lists, columns.text.as_bytes(), &names, &damaged] {
+            sum.update(part);
+            out.write_all(part)?;
+        }
+        out.write_all(&sum.finalize().to_ne_bytes())
+    })
 }
 
-/// How the names of files begin that are not yet in place.
-pub const TEMPORARY: &str = "tmp_index_";
-
-/// Something that is summed up as it goes by.
-struct Summed<I> {
-    inner: I,
+/// A file that is summed up as it is read.
+struct Summed {
+    inner: File,
     sum: crc32fast::Hasher,
 }
 
-impl Summed<File> {
+impl Summed {
     fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
         self.inner.read_exact(into)?;
         self.sum.update(into);

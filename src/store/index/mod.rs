@@ -22,7 +22,6 @@ use super::layout::{ISSUES, issue_path};
 use super::snapshot::TreeSnapshot;
 use super::{Difference, Tree, by_issue, issue_of_path};
 
-pub use file::TEMPORARY;
 use file::{Header, Kept};
 
 /// Where the index is kept. The number is the version of the form, so that two versions of this program
@@ -72,12 +71,13 @@ impl Home {
 /// Costs the size of the index and the issues that differ from it; without one, every issue.
 pub(super) fn table<T: Tree>(state: &TreeSnapshot<T>, home: &Home) -> Read<Table> {
     let Some(mark) = state.tree().mark(ISSUES)? else { return Ok(state.read_table()) };
-    if let Some(table) = Loaded::read(home).and_then(|loaded| loaded.catch_up(state, home, &mark)) {
+    let fanout = state.format().fanout;
+    if let Some(table) = Loaded::read(home, fanout).and_then(|loaded| loaded.catch_up(state, home, &mark)) {
         return Ok(table);
     }
     let table = state.read_table();
     if home.keep.is_some() && is_plain(state, &table) {
-        file::write(&home.whole(), &Header::new(&mark, None), &table);
+        file::write(&home.whole(), &Header::new(&mark, fanout, None), &table);
     }
     Ok(table)
 }
@@ -104,8 +104,9 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn read(home: &Home) -> Option<Self> {
-        let Kept { header, table, sum } = file::read(&home.whole())?;
+    /// Reads the index. One of another fan-out is of no use: what did not move would stand in the wrong place.
+    fn read(home: &Home, fanout: u8) -> Option<Self> {
+        let Kept { header, table, sum } = file::read(&home.whole()).filter(|kept| kept.header.fanout == fanout)?;
         let mut loaded = Self { table, mark: header.mark, base: sum, changed: Vec::new() };
         if let Some(Kept { header, table, .. }) = file::read(&home.changes())
             && header.base == Some(sum)
@@ -124,9 +125,7 @@ impl Loaded {
     fn catch_up<T: Tree>(mut self, state: &TreeSnapshot<T>, home: &Home, mark: &str) -> Option<Table> {
         let moved = self.mark != mark;
         let mut news = if moved { differences(state, &self.mark)? } else { BTreeSet::new() };
-        // A folder that differs and yet holds the same issues was arranged anew.
-        let rearranged = moved && news.is_empty();
-        let keep = home.keep.filter(|thrift| news.len() >= thrift.worth_keeping || rearranged);
+        let keep = home.keep.filter(|thrift| moved && news.len() >= thrift.worth_keeping);
         // What could not be read may have been mended since.
         news.extend(self.table.damaged().iter().filter_map(Unreadable::issue));
         let mut damaged = Vec::new();
@@ -134,6 +133,8 @@ impl Loaded {
             match state.issue(*id) {
                 Ok(Some(issue)) => self.table.put(&Summary::from(&issue)),
                 Ok(None) => self.table.mark(*id, Presence::Removed),
+                // A folder that cannot be read hides more than this one issue.
+                Err(why) if stands_in_place(state, why.path()).is_none() => return None,
                 Err(why) => {
                     self.table.mark(*id, Presence::Unreadable);
                     damaged.push(why);
@@ -143,24 +144,24 @@ impl Loaded {
         self.table.set_damaged(damaged);
         if let Some(thrift) = keep {
             self.changed.extend(news);
-            self.keep(home, thrift, mark);
+            self.keep(home, thrift, mark, state.format().fanout);
         }
         Some(self.table)
     }
 
-    fn keep(&mut self, home: &Home, thrift: Thrift, mark: &str) {
+    fn keep(&mut self, home: &Home, thrift: Thrift, mark: &str, fanout: u8) {
         self.changed.sort_unstable();
         self.changed.dedup();
         if self.changed.len() > thrift.few.max(self.table.rows().count() / PART) {
             self.table = self.table.compact();
-            return file::write(&home.whole(), &Header::new(mark, None), &self.table);
+            return file::write(&home.whole(), &Header::new(mark, fanout, None), &self.table);
         }
         let mut changes = Table::default();
         for row in self.changed.iter().filter_map(|id| self.table.find(*id)) {
             changes.put(&Summary::from(row));
         }
         changes.set_damaged(self.table.damaged().to_vec());
-        file::write(&home.changes(), &Header::new(mark, Some(self.base)), &changes.compact());
+        file::write(&home.changes(), &Header::new(mark, fanout, Some(self.base)), &changes.compact());
     }
 }
 

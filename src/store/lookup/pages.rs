@@ -2,15 +2,14 @@
 //!
 //! The first page is the header. Numbers are in the byte order of the machine.
 
-use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
-use crate::store::CommitId;
-use crate::store::index::TEMPORARY;
+use crate::store::{CommitId, derived};
 
 const PAGE: usize = 4096;
 /// Reads differently in another byte order, and says which file this is.
@@ -91,9 +90,7 @@ pub struct Pages {
 impl Pages {
     /// Opens a list; `None` when there is none that can be used.
     pub fn open(path: &Path) -> Option<Self> {
-        // Opened for reading only what is a file: a pipe would keep its reader waiting.
-        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        let file = File::open(path).ok()?;
+        let file = derived::open(path)?;
         let mut header = Header::new_zeroed();
         file.read_exact_at(header.as_mut_bytes(), 0).ok()?;
         let bytes = header.as_bytes();
@@ -202,20 +199,16 @@ pub fn write(
     room.copy_from_slice(upto.0.as_bytes());
     header.sum = crc32fast::hash(&header.as_bytes()[..size_of::<Header>() - 4]);
 
-    let folder = path.parent().unwrap_or(path);
-    let permissions = Permissions::from_mode(0o666);
-    let file = tempfile::Builder::new().prefix(TEMPORARY).permissions(permissions).tempfile_in(folder)?;
-    let mut out = BufWriter::new(file);
-    out.write_all(header.as_bytes())?;
-    out.write_all(&[0; PAGE - size_of::<Header>()])?;
-    for chunk in records.chunks(A_PAGE) {
-        let mut page = Page::new_zeroed();
-        page.entries[..chunk.len()].copy_from_slice(chunk);
-        page.records = u32::try_from(chunk.len()).map_err(io::Error::other)?;
-        page.sum = crc32fast::hash(&page.as_bytes()[4..]);
-        out.write_all(page.as_bytes())?;
-    }
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.persist(path).map_err(|why| why.error)?;
-    Ok(())
+    derived::write(path, |out| {
+        out.write_all(header.as_bytes())?;
+        out.write_all(&[0; PAGE - size_of::<Header>()])?;
+        for chunk in records.chunks(A_PAGE) {
+            let mut page = Page::new_zeroed();
+            page.entries[..chunk.len()].copy_from_slice(chunk);
+            page.records = u32::try_from(chunk.len()).map_err(io::Error::other)?;
+            page.sum = crc32fast::hash(&page.as_bytes()[4..]);
+            out.write_all(page.as_bytes())?;
+        }
+        Ok(())
+    })
 }

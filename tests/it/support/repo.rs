@@ -162,6 +162,13 @@ impl Repo {
         Output::new(format!("git {}", args.join(" ")), output)
     }
 
+    /// Runs a shell script that must succeed, and gives what it prints.
+    #[track_caller]
+    pub fn run_script(&self, script: &str) -> String {
+        let output = self.command("sh").args(["-ec", script]).output().expect("sh can be started");
+        Output::new(script.to_owned(), output).ok().text()
+    }
+
     /// Adds a linked worktree and gives its folder.
     pub fn worktree(&self, name: &str) -> PathBuf {
         let path = self.root.path().join(name);
