@@ -183,7 +183,11 @@ impl Git {
 
     /// Rolls loose objects and small packs up into one pack.
     pub fn roll_up(&self) -> StoreResult<()> {
-        let args = ["repack", "--geometric=2", "-d", "-l", "--quiet", "--no-write-bitmap-index"];
+        // Others are writing meanwhile: one processor is left to them, and speed matters more than the last
+        // bytes, which `git gc` squeezes out later.
+        let configured = ["-c", "pack.threads=1", "-c", "pack.compression=1"];
+        let repack = ["repack", "--geometric=2", "-d", "-l", "--quiet", "--no-write-bitmap-index"];
+        let args = [&configured[..], &repack].concat();
         self.read("packing loose objects", &mut self.command(&args)).map(drop)
     }
 

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use jit::domain::draft::Context;
@@ -19,6 +20,9 @@ use uuid::Uuid;
 
 /// The program.
 pub const JIT: &str = env!("CARGO_BIN_EXE_jit");
+
+/// How often issues were changed: each time to something new.
+static ROUND: AtomicUsize = AtomicUsize::new(1);
 
 /// A tracker, and some of its issues.
 pub struct Tracker {
@@ -76,7 +80,8 @@ impl Tracker {
     }
 
     /// Changes `count` issues, a commit each, as somebody else would who leaves mirror and index alone.
-    pub fn change(&self, count: usize, round: usize) {
+    pub fn change(&self, count: usize) {
+        let round = ROUND.fetch_add(1, Ordering::Relaxed);
         let store = GitStore::open(&self.dir, None).expect("the repository opens");
         for n in 0..count {
             let id = self.ids[(round * 7919 + n * 104_729) % self.ids.len()];

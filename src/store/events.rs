@@ -103,8 +103,21 @@ pub fn about<T: Tree>(tree: &T, commit: &CommitId, issue: IssueId) -> Read<Vec<E
     let mut events = read(tree, &parts[0], commit)?;
     let place = parts[1..].partition_point(|path| issue_of_path(path).is_some_and(|first| first <= issue));
     if place > 0 {
-        events.extend(read(tree, &parts[place], commit)?);
+        let bytes = read_file(tree, &parts[place])?.unwrap_or_default();
+        match lines_about(&bytes, issue) {
+            Some(found) => events.extend(found),
+            None => events.extend(read(tree, &parts[place], commit)?),
+        }
     }
     events.retain(|event| event.issue == Some(issue));
     Ok(events)
+}
+
+/// The events in a file that name an issue, where the file has an event a line, as [`encode_part`] writes it:
+/// the other lines need not be taken apart.
+fn lines_about(bytes: &[u8], issue: IssueId) -> Option<Vec<Event>> {
+    let lines = std::str::from_utf8(bytes).ok()?.strip_prefix("[\n")?.strip_suffix("\n]\n")?.lines();
+    let id = issue.to_string();
+    let naming = lines.filter(|line| line.contains(&id));
+    naming.map(|line| serde_json::from_str(line.strip_suffix(',').unwrap_or(line)).ok()).collect()
 }

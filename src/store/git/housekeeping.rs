@@ -19,7 +19,10 @@ const COUNTED: &str = "17";
 const FOLDERS: usize = 256;
 /// So many loose objects are worth a pack. git itself waits for 6,700; a fleet writes thousands while the
 /// work is under way.
-const MANY: usize = 15;
+const MANY: usize = 12;
+/// So many are too many while somebody is packing: writers then take a breath, so that the packing keeps up.
+const TOO_MANY: usize = 28;
+const BREATH: Duration = Duration::from_millis(100);
 /// `git gc --auto` is started no more often than this.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 /// How long `jit gc` waits for the process in the background.
@@ -34,8 +37,13 @@ impl GitStore {
     /// called by whoever holds the writers' queue.
     pub fn tidy_up(&self, program: &Path) {
         let loose = self.loose_here();
-        if loose > MANY && self.would_help(loose) && !file_lock::is_held(&self.tidying()) {
+        if loose <= MANY || !self.would_help(loose) {
+            return;
+        }
+        if !file_lock::is_held(&self.tidying()) {
             self.git().start_tidying(program, self.common_dir());
+        } else if loose > TOO_MANY {
+            std::thread::sleep(BREATH);
         }
     }
 
