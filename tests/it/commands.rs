@@ -189,6 +189,20 @@ fn claim_next_takes_the_most_urgent_then_the_oldest() {
 }
 
 #[test]
+fn claim_next_finds_what_stands_behind_many_that_are_meant_for_others() {
+    let repo = Repo::new();
+    let line = |n: usize| format!("{{\"title\": \"theirs {n}\", \"state\": \"ready\", \"assignee\": \"bot:other\"}}\n");
+    let lines: String = (0..150)
+        .map(line)
+        .chain(["{\"title\": \"ours\", \"state\": \"ready\", \"priority\": \"low\"}".to_owned()])
+        .collect();
+    repo.run(&["import", "-"]).input(lines).ok();
+    let id = repo.out(&["issue", "claim-next", "bot:us"]);
+    assert_eq!(repo.issue(&id)["title"], "ours");
+    repo.jit(&["issue", "claim-next", "bot:us"]).code(7);
+}
+
+#[test]
 fn claim_next_waits_for_work_to_come_up() {
     let repo = Repo::new();
     let child = repo.run(&["issue", "claim-next", "a:b", "--wait", "20s"]).spawn();

@@ -39,9 +39,9 @@ pub struct ClaimNext {
     wait: Option<Duration>,
 }
 
-/// How often a claim is tried on a fresh list before the list is made inside the queue, where it is
-/// certain to be fresh.
-const OPTIMISTIC: usize = 3;
+/// How often a claim is tried on a fresh list, and how long that is, before the list is made inside the
+/// queue, where it is certain to be fresh. Nearly always one of the first few can be had.
+const OPTIMISTIC: [Option<usize>; 3] = [Some(100), None, None];
 /// Leases run out without a change of the tracker, so a waiting claim looks again after this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -77,27 +77,29 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
     let claim = |candidates: &[IssueId]| {
         session.change("issue claim-next", manners, |draft| claim_next(draft, candidates, terms).map(|id| vec![id]))
     };
-    for _ in 0..OPTIMISTIC {
+    for count in OPTIMISTIC {
         let view = session.view()?;
-        let candidates = candidates(session, &*table(session, &view.state)?);
+        let candidates = candidates(session, &*table(session, &view.state)?, count);
         let outcome = claim(&candidates);
         let nothing = |error: &Error| error.class == Class::Nothing;
+        let is_cut = count == Some(candidates.len());
         let stale = || session.view().is_ok_and(|now| now.commit != view.commit);
-        if !outcome.as_ref().is_err_and(nothing) || !stale() {
+        if !outcome.as_ref().is_err_and(nothing) || !(is_cut || stale()) {
             return Ok((view.commit, outcome));
         }
     }
     let tip = session.view()?.commit;
     let outcome = session.change("issue claim-next", manners, |draft| {
-        let candidates = candidates(session, &*draft.state().table()?);
+        let candidates = candidates(session, &*draft.state().table()?, None);
         claim_next(draft, &candidates, terms).map(|id| vec![id])
     });
     Ok((tip, outcome))
 }
 
-fn candidates(session: &Session, table: &Table) -> Vec<IssueId> {
+/// What can be claimed, in the order of work: the first `count`, or all.
+fn candidates(session: &Session, table: &Table, count: Option<usize>) -> Vec<IssueId> {
     let clock = session.now();
     let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| is_claimable(*issue, clock)).collect();
-    first(&mut issues, Sort::Priority, None);
+    first(&mut issues, Sort::Priority, count);
     issues.into_iter().map(Entry::id).collect()
 }
