@@ -60,7 +60,7 @@ impl Default for Format {
 /// a shorter list of a folder, though one folder more.
 const A_FOLDER: usize = 195;
 
-/// The fan-out for so many issues: their folders hold no more than [`A_FOLDER`] on average.
+/// The fan-out for so many issues: their folders hold no more than `A_FOLDER` on average.
 pub fn roomy_fanout(issues: usize) -> u8 {
     let fits = |fanout: &u8| issues >> (4 * u32::from(*fanout)) <= A_FOLDER;
     (NEW_FANOUT..=DEEPEST_FANOUT).find(fits).unwrap_or(DEEPEST_FANOUT)

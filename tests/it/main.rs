@@ -15,6 +15,7 @@ mod gates;
 mod hostile;
 mod housekeeping;
 mod index;
+mod index_laws;
 mod laws;
 mod layering;
 mod leases;

@@ -46,9 +46,9 @@ pub struct Row {
     pub created_at: i64,
     /// When it last changed.
     pub updated_at: i64,
-    /// When it became done, or [`NO_TIME`].
+    /// When it became done, or `NO_TIME`.
     pub completed_at: i64,
-    /// When the lease of its claim ends, or [`NO_TIME`].
+    /// When the lease of its claim ends, or `NO_TIME`.
     pub lease_end: i64,
     /// The title, in the text.
     pub title: Span,
@@ -58,9 +58,9 @@ pub struct Row {
     pub gates: Span,
     /// What it waits for, in the lists: numbers of rows.
     pub dependencies: Span,
-    /// Who it is meant for: the number of a name, or [`NO_NAME`].
+    /// Who it is meant for: the number of a name, or `NO_NAME`.
     pub assignee: u32,
-    /// Who holds it: the number of a name, or [`NO_NAME`].
+    /// Who holds it: the number of a name, or `NO_NAME`.
     pub holder: u32,
     /// The number of a [`super::Presence`].
     pub presence: u8,
@@ -68,7 +68,7 @@ pub struct Row {
     pub state: u8,
     /// The number of a priority.
     pub priority: u8,
-    /// [`RELEASES`] and [`QUESTION`].
+    /// `RELEASES` and `QUESTION`.
     pub flags: u8,
     /// Fills the row up to a multiple of eight bytes.
     pub spare: u32,

@@ -42,7 +42,7 @@ pub struct Home {
 pub struct Thrift {
     /// So many issues that became different are worth writing down.
     pub worth_keeping: usize,
-    /// As long as no more issues differ from the whole table, or than one in [`PART`] of all, only these
+    /// As long as no more issues differ from the whole table, or than one in `PART` of all, only these
     /// are written.
     pub few: usize,
 }
