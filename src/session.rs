@@ -144,6 +144,9 @@ impl Session {
     /// Notes what the command was given besides its arguments: a repeated `--op-id` with other input is
     /// another request. To be called before the change.
     pub fn note_input(&self, bytes: &[u8]) {
+        if self.caller.op_id.is_none() {
+            return;
+        }
         let digest = message::fingerprint(bytes);
         self.inputs.borrow_mut().push_str(&format!("\n{digest}"));
     }

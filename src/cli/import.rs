@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::domain::id::IssueId;
 use crate::domain::limits::OBJECT_BYTES;
 use crate::domain::ops::load::{Item, Loaded, load};
 use crate::error::{Error, Result};
@@ -75,19 +76,9 @@ impl Import {
     /// An error with the file and the line that it is about.
     fn placed(&self, mut error: Error, items: &[(usize, Item)]) -> Error {
         let text = |pointer: &str| error.details.pointer(pointer).and_then(serde_json::Value::as_str);
-        let id = text("/path/0/id").or_else(|| text("/issues/0/id")).map(str::to_owned);
-        let gate = text("/gates/0/gate").map(str::to_owned);
-        let about = |item: &Item| match item {
-            Item::Issue(issue) => {
-                id.as_deref() == Some(&*issue.id.to_string())
-                    || issue.gates.keys().any(|key| gate.as_deref() == Some(key.as_str()))
-            }
-            Item::Sketch(sketch) => {
-                sketch.id.is_some_and(|own| id.as_deref() == Some(&*own.to_string()))
-                    || sketch.gates.iter().any(|key| gate.as_deref() == Some(key.as_str()))
-            }
-            Item::Gate(_) => false,
-        };
+        let id: Option<IssueId> = text("/path/0/id").or_else(|| text("/issues/0/id")).and_then(|id| id.parse().ok());
+        let gate = text("/gates/0/gate");
+        let about = |item: &Item| (id.is_some() && item.id() == id) || gate.is_some_and(|gate| item.carries(gate));
         let line = items.iter().find(|(_, item)| about(item)).map(|(line, _)| format!("line {line}: "));
         if line.is_some() || error.message.starts_with("line ") {
             error.message = format!("{}, {}{}", self.file, line.unwrap_or_default(), error.message);

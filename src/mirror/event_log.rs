@@ -27,7 +27,7 @@ impl Run<'_> {
             .as_ref()
             .is_some_and(|meta| meta.is_file() && (meta.len(), modified_ns(meta)) == (known.size, known.modified_ns));
         let since = CommitId(known.commit.clone());
-        let news = if untouched { follow(self.store, &since, &self.tip)? } else { None };
+        let news = untouched.then(|| history::commits_since(self.store, &since, &self.tip)).flatten();
         if let Some(news) = news {
             if !news.is_empty() {
                 let mut file = OpenOptions::new().append(true).open(&path).map_err(io)?;
@@ -63,17 +63,6 @@ impl Run<'_> {
         }
         Ok(false)
     }
-}
-
-/// The commits after `since` up to `tip`; `None` when `tip` does not build on `since`.
-fn follow(store: &GitStore, since: &CommitId, tip: &CommitId) -> MirrorResult<Option<Vec<CommitInfo>>> {
-    if since == tip {
-        return Ok(Some(Vec::new()));
-    }
-    // A commit that is gone tells nothing.
-    let Ok(commits) = history::commits_between(store, Some(since), tip) else { return Ok(None) };
-    let builds = commits.iter().any(|commit| commit.parents.contains(since));
-    Ok(builds.then_some(commits))
 }
 
 /// When a file was written, in nanoseconds.

@@ -114,3 +114,13 @@ pub fn commits_between<B: Backend>(store: &B, since: Option<&CommitId>, to: &Com
     found.reverse();
     Ok(found)
 }
+
+/// The commits after `since` up to `to`, oldest first. `None` when `to` does not build on `since`, or when that
+/// cannot be told: a commit that is gone tells nothing.
+pub fn commits_since<B: Backend>(store: &B, since: &CommitId, to: &CommitId) -> Option<Vec<CommitInfo>> {
+    if since == to {
+        return Some(Vec::new());
+    }
+    let commits = commits_between(store, Some(since), to).ok()?;
+    commits.iter().any(|commit| commit.parents.contains(since)).then_some(commits)
+}

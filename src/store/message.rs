@@ -106,18 +106,18 @@ impl Trailers {
 
 /// Which issues a message names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Named {
+pub enum Mentioned {
     /// Those of all its events, by the first eight digits of their ids. There may be some too many.
     All(Vec<u32>),
     /// Only some: the commit has more events than it lists, or is not one of this program's.
-    Some,
+    Part,
 }
 
 /// The issues that the commit with this message has events about.
-pub fn named(message: &str) -> Named {
+pub fn mentioned(message: &str) -> Mentioned {
     if message.contains("\nand ") || !message.contains(COMMAND) {
-        return Named::Some;
+        return Mentioned::Part;
     }
     let words = message.split_whitespace().filter(|word| word.len() == 8);
-    Named::All(words.filter_map(|word| u32::from_str_radix(word, 16).ok()).collect())
+    Mentioned::All(words.filter_map(|word| u32::from_str_radix(word, 16).ok()).collect())
 }

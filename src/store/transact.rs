@@ -111,12 +111,12 @@ fn in_turn<B: Backend>(
     steps::reached("queued");
     for _ in 0..ATTEMPTS {
         let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
+        let base = Base::at(store, tip.clone(), fanout)?;
         if let Some(op_id) = &request.context.op_id
             && let Some(earlier) = history::operation(store, &tip, op_id)?
         {
             return earlier_change(store, request, &earlier);
         }
-        let base = Base::at(store, tip, fanout)?;
         match attempt(store, request, ids, decide, base) {
             Err(Failure::Store(StoreError::Moved)) => {}
             other => return other,

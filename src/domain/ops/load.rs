@@ -29,6 +29,26 @@ pub enum Item {
     Gate(Gate),
 }
 
+impl Item {
+    /// The id of an issue that has one.
+    pub fn id(&self) -> Option<IssueId> {
+        match self {
+            Item::Issue(issue) => Some(issue.id),
+            Item::Sketch(sketch) => sketch.id,
+            Item::Gate(_) => None,
+        }
+    }
+
+    /// Whether it is an issue that carries a gate of this key.
+    pub fn carries(&self, gate: &str) -> bool {
+        match self {
+            Item::Issue(issue) => issue.gates.keys().any(|key| key.as_str() == gate),
+            Item::Sketch(sketch) => sketch.gates.iter().any(|key| key.as_str() == gate),
+            Item::Gate(_) => false,
+        }
+    }
+}
+
 /// What somebody wrote down of an issue; only the title must be there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

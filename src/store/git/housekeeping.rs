@@ -16,7 +16,6 @@ use super::GitStore;
 
 /// Loose objects spread evenly over 256 folders, of which one is counted.
 const COUNTED: &str = "17";
-const FOLDERS: usize = 256;
 /// So many loose objects are worth a pack. git itself waits for 6,700; a fleet writes thousands while the
 /// work is under way.
 const MANY: usize = 12;
@@ -51,11 +50,6 @@ impl GitStore {
     fn loose_here(&self) -> usize {
         let folder = self.objects.folder().join(COUNTED);
         fs::read_dir(folder).map_or(0, |entries| entries.take(40 * MANY).count())
-    }
-
-    /// Loose objects, about.
-    pub fn loose_objects(&self) -> usize {
-        self.loose_here() * FOLDERS
     }
 
     /// Whether there are many more than were left the last time, or that is long ago.

@@ -1,7 +1,7 @@
 //! A table as a file: a line that tells what follows, the parts as they lie in memory, a checksum.
 //!
-//! Numbers are in the byte order of the machine; another machine's file fails the checksum's neighbour,
-//! the mark of the byte order, and is built anew.
+//! Numbers are in the byte order of the machine. The first of them tells a file of another order, which is
+//! then built anew.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::domain::id::IssueId;
 use crate::domain::name::OpId;
 
-use super::message::{self, Named};
+use super::message::{self, Mentioned};
 use super::{Backend, CommitId, CommitInfo, StoreResult, Walk, history};
 
 use pages::{Pages, Record};
@@ -65,9 +65,9 @@ fn of_operation(op_id: &str) -> u64 {
 
 /// The numbers under which a commit stands.
 fn numbers_of(info: &CommitInfo) -> Vec<u64> {
-    let mut numbers = match message::named(&info.message) {
-        Named::All(prefixes) => prefixes.into_iter().map(of_issue).collect(),
-        Named::Some => vec![ANY],
+    let mut numbers = match message::mentioned(&info.message) {
+        Mentioned::All(prefixes) => prefixes.into_iter().map(of_issue).collect(),
+        Mentioned::Part => vec![ANY],
     };
     numbers.extend(message::Trailers::parse(&info.message).op_id.as_deref().map(of_operation));
     numbers.sort_unstable();
@@ -83,9 +83,10 @@ pub fn commits<B: Backend>(store: &B, tip: &CommitId, key: Key<'_>) -> StoreResu
     let wanted = key.numbers();
     let lists = store.state_dir().and_then(|dir| Lists::open(dir.join(ALL), dir.join(RECENT)));
     if let Some(lists) = lists
-        && let Some(news) = since(store, tip, &lists.upto)?
+        && let Some(commits) = history::commits_since(store, &lists.upto, tip)
         && let Some(older) = lists.find(&wanted)
     {
+        let news: Vec<Numbered> = commits.iter().rev().map(|info| (info.id.clone(), numbers_of(info))).collect();
         let found = choose(&news, &wanted).chain(older).collect();
         keep(store, tip, Some(&lists), &news);
         return Ok(found);
@@ -106,18 +107,6 @@ type Numbered = (CommitId, Vec<u64>);
 fn choose<'n>(commits: &'n [Numbered], wanted: &'n [u64]) -> impl Iterator<Item = CommitId> + 'n {
     let wanted = |numbers: &[u64]| numbers.iter().any(|number| wanted.contains(number));
     commits.iter().filter(move |(_, numbers)| wanted(numbers)).map(|(id, _)| id.clone())
-}
-
-/// The commits after `upto`, newest first; `None` when `tip` does not build on it.
-fn since<B: Backend>(store: &B, tip: &CommitId, upto: &CommitId) -> StoreResult<Option<Vec<Numbered>>> {
-    if tip == upto {
-        return Ok(Some(Vec::new()));
-    }
-    // A commit that is gone tells nothing.
-    let Ok(commits) = history::commits_between(store, Some(upto), tip) else { return Ok(None) };
-    let builds = commits.iter().any(|info| info.parents.contains(upto));
-    let numbered = || commits.iter().rev().map(|info| (info.id.clone(), numbers_of(info))).collect();
-    Ok(builds.then(numbered))
 }
 
 /// The two lists as they were found.
