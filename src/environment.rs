@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use uuid::{Builder, Uuid};
 
 use crate::domain::draft::Ids;
@@ -24,8 +27,14 @@ pub struct Environment {
     pub clock: Option<OsString>,
     /// This very program, to be started again for work in the background.
     pub program: Option<PathBuf>,
+    /// `JIT_GATES_RUNNING`: the gates that processes above this one are running.
+    pub gates_running: Option<String>,
+    /// `JIT_HOOK_PROBE`: the file in which a hook notes that git has reached it, and does nothing else.
+    pub hook_probe: Option<PathBuf>,
     /// `GIT_DIR`.
     pub git_dir: Option<PathBuf>,
+    /// `GIT_INDEX_FILE`: in a hook, the index of the commit that is being made.
+    pub index_file: Option<PathBuf>,
     /// `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`.
     pub author: (Option<OsString>, Option<OsString>),
     /// The user's login name.
@@ -48,7 +57,10 @@ impl Environment {
             remote: var("JIT_REMOTE"),
             clock: var("JIT_CLOCK"),
             program: std::env::current_exe().ok(),
+            gates_running: var("JIT_GATES_RUNNING").and_then(|running| running.into_string().ok()),
+            hook_probe: var("JIT_HOOK_PROBE").map(PathBuf::from),
             git_dir: var("GIT_DIR").map(PathBuf::from),
+            index_file: var("GIT_INDEX_FILE").map(PathBuf::from),
             author: (var("GIT_AUTHOR_NAME"), var("GIT_AUTHOR_EMAIL")),
             user: var("USER").or_else(|| var("LOGNAME")),
             no_color: var("NO_COLOR").is_some(),
@@ -60,6 +72,20 @@ impl Environment {
     pub fn host(&self) -> Option<String> {
         rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
     }
+}
+
+/// Set once somebody asks the process to end (Ctrl-C, `kill`). From the first call on the process does not end by
+/// that itself: whoever calls this looks at it, and cleans up.
+pub fn interrupted() -> &'static AtomicBool {
+    static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    ASKED.get_or_init(|| {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // Where that is not allowed the signal ends the process, as it would without.
+            let _ = signal_hook::flag::register(signal, flag.clone());
+        }
+        flag
+    })
 }
 
 /// The system's clock.

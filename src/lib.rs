@@ -10,6 +10,8 @@
 //! - [`session`] opens the repository and reads the environment, once.
 //! - [`domain`] holds the rules: pure functions from a snapshot and a context to events or a refusal.
 //! - [`store`] turns events into one commit and swaps the ref; only its `git` folder names gix.
+//! - [`gates`] runs what judges, and says which commands may run at all.
+//! - [`hooks`] is what git calls; [`verify`] asks whether commits are what their issues want.
 //! - [`mirror`] writes the plain files from a commit that was loaded.
 //! - [`report`] holds the results, and the one place that prints; [`error`] the words and exit codes of failures.
 
@@ -18,7 +20,9 @@ pub mod domain;
 pub mod environment;
 pub mod error;
 mod file_lock;
+pub mod gates;
 mod git_process;
+pub mod hooks;
 pub mod mirror;
 pub mod progress;
 pub mod recovery;
@@ -26,6 +30,7 @@ pub mod report;
 pub mod session;
 pub mod steps;
 pub mod store;
+pub mod verify;
 
 use std::process::ExitCode;
 

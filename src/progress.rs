@@ -9,3 +9,19 @@ pub trait Progress {
     /// All are done.
     fn end(&self);
 }
+
+/// Takes what commands print while they run.
+pub trait Echo: Send + Sync {
+    /// Output as it comes; with a label when several commands run at a time.
+    fn output(&self, label: Option<&str>, bytes: &[u8]);
+    /// Something to say between.
+    fn line(&self, text: &str);
+}
+
+/// Keeps everything to itself.
+pub struct Silent;
+
+impl Echo for Silent {
+    fn output(&self, _label: Option<&str>, _bytes: &[u8]) {}
+    fn line(&self, _text: &str) {}
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::domain::gate::Gate;
 use crate::domain::issue::Issue;
 use crate::error::Class;
-use crate::report::{admin, event, gate, graph, history, issue, list, status};
+use crate::report::{admin, event, gate, gate_run, graph, history, hooks, issue, list, status, verify};
 use crate::store::exchange::GateLine;
 
 /// The promise of one command.
@@ -112,9 +112,21 @@ pub const CONTRACTS: &[Contract] = &[
     read("gate show", "the definition", shape::<gate::GateDoc>),
     change("gate add"),
     change("gate rm"),
+    Contract { shape: shape::<gate_run::GateRun>, errors: &[NotFound, Refused, Lost, Outside], ..change("gate run") },
     change("gate pass"),
     change("gate fail"),
     Contract { errors: &[NotFound, Outside], ..read("gate status", "a line a gate", shape::<gate::GateStatus>) },
+    read("gate trust", "each command, and whether it may run", shape::<gate_run::Trusted>),
+    read("gate preset list", "the presets with their gates", shape::<gate_run::Presets>),
+    Contract { errors: CHANGE, ..read("gate preset apply", "a line a gate", shape::<gate_run::Applied>) },
+    Contract { errors: &[NotFound, Refused, Outside], ..read("hooks install", "nothing", shape::<hooks::Hooks>) },
+    Contract { errors: &[NotFound, Refused, Outside], ..read("hooks uninstall", "nothing", shape::<hooks::Hooks>) },
+    Contract {
+        errors: &[NotFound, Refused, Outside],
+        ..read("hooks status", "a line a hook", shape::<hooks::HookStatus>)
+    },
+    Contract { errors: CHANGE, ..read("hooks run", "nothing", nothing) },
+    Contract { errors: &[NotFound, Refused, Outside], ..read("verify", "a line a commit", shape::<verify::Verified>) },
     read("status", "counts and the newest completions", shape::<status::Status>),
     read("query ready", LIST, rows),
     read("query blocked", LIST, rows),
@@ -135,6 +147,11 @@ pub const CONTRACTS: &[Contract] = &[
     Contract { shape: shape::<admin::Imported>, errors: &[NotFound, Refused, Exists, Outside], ..change("import") },
     read("help", "the page", shape::<admin::Page>),
 ];
+
+/// A document that says nothing.
+fn nothing() -> Value {
+    json!({ "type": "object", "properties": {} })
+}
 
 /// The shape of a line of the exchange format.
 fn export_line() -> Value {

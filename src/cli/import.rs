@@ -51,7 +51,7 @@ impl Import {
 
     fn rehearse(&self, session: &Session, items: &[(usize, Item)]) -> Result<(Loaded, CommitId)> {
         let mut loaded = Loaded::default();
-        let commit = session.rehearse("import", |draft| {
+        let commit = session.rehearse("import", &Manners::default(), |draft| {
             loaded = load(draft, items, self.skip_existing)?;
             Ok(())
         })?;

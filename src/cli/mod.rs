@@ -11,6 +11,7 @@ mod gate;
 mod gc;
 mod graph;
 mod help;
+mod hooks;
 mod import;
 mod init;
 mod issue;
@@ -19,6 +20,7 @@ mod query;
 pub mod reference;
 mod status;
 mod usage;
+mod verify;
 
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
@@ -88,6 +90,9 @@ enum Command {
     Graph(graph::Graph),
     #[command(subcommand)]
     Gate(gate::Gate),
+    #[command(subcommand)]
+    Hooks(hooks::Hooks),
+    Verify(verify::Verify),
     Status(status::Status),
     #[command(subcommand)]
     Query(query::Query),
@@ -124,6 +129,15 @@ enum Command {
 }
 
 impl Command {
+    /// Whether the mirror is brought up to date afterwards: not by work in the background, nor while git commits.
+    fn refreshes_mirror(&self) -> bool {
+        match self {
+            Command::Gc(gc) => !gc.in_background(),
+            Command::Hooks(hooks) => hooks.called().is_none_or(crate::hooks::refreshes_mirror),
+            _ => true,
+        }
+    }
+
     fn run(self, session: &Session) -> crate::error::Result<Report> {
         match self {
             Command::Init(_) | Command::Help(_) => unreachable!("these run without a session"),
@@ -132,6 +146,8 @@ impl Command {
             Command::Dep(command) => command.run(session),
             Command::Graph(command) => command.run(session),
             Command::Gate(command) => command.run(session),
+            Command::Hooks(command) => command.run(session),
+            Command::Verify(command) => command.run(session),
             Command::Status(command) => command.run(session),
             Command::Query(command) => command.run(session),
             Command::Ready(command) => command.run(session),
@@ -179,6 +195,7 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
         op_id: cli.op_id,
         request: usage::request(args),
         dir: cli.dir,
+        quiet: cli.quiet,
         wants_json: cli.json,
     };
     match cli.command {
@@ -195,7 +212,7 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             finish(&printer, init.open(environment, caller), true, |session| init.run(session))
         }
         Some(command) => {
-            let mirror = !matches!(&command, Command::Gc(gc) if gc.in_background());
+            let mirror = command.refreshes_mirror();
             let session = Session::open(environment, caller, Rc::new(Bar::default()));
             finish(&printer, session, mirror, |session| command.run(session))
         }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::domain::name::Actor;
-use crate::domain::query::{Criteria, Sort, is_claimable};
+use crate::domain::query::{Criteria, Sort, is_claimable, start_gates};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::{Priority, State};
 use crate::domain::table::{Entry, Table};
@@ -30,8 +30,8 @@ pub enum Query {
 
 /// List what can be claimed now, the most urgent first
 ///
-/// Ready issues that nothing blocks, and those whose claim ran out, by priority, then age. A named agent
-/// does not see what is meant for somebody else. Reads the index.
+/// Ready issues that nothing blocks and no gate holds back, and those whose claim ran out, by priority, then age. A
+/// named agent does not see what is meant for somebody else. Reads the index and the definitions of gates.
 #[derive(Args, Debug)]
 pub struct Ready {
     #[command(flatten)]
@@ -111,7 +111,7 @@ impl Query {
     pub fn run(self, session: &Session) -> Result<Report> {
         let only = |criteria: Criteria, limit: Limit| {
             let show_blockers = criteria.blocked;
-            let mut list = select(session, limit, |issue| criteria.accepts(issue))?;
+            let mut list = select(session, session.view()?, limit, |issue| criteria.accepts(issue))?;
             list.show_blockers = show_blockers;
             Ok(Report::List(list))
         };
@@ -146,12 +146,13 @@ impl Ready {
         let meant = |issue: Entry<'_>| {
             !named || issue.holder().is_some() || issue.assignee().is_none_or(|name| name == actor.as_str())
         };
-        select(session, self.limit, |issue| is_claimable(issue, clock) && meant(issue)).map(Report::List)
+        let view = session.view()?;
+        let starts = start_gates(&view.state).map_err(StoreError::from)?;
+        select(session, view, self.limit, |issue| is_claimable(issue, clock, &starts) && meant(issue)).map(Report::List)
     }
 }
 
-fn select(session: &Session, limit: Limit, wanted: impl Fn(Entry<'_>) -> bool) -> Result<IssueList> {
-    let view = session.view()?;
+fn select(session: &Session, view: View, limit: Limit, wanted: impl Fn(Entry<'_>) -> bool) -> Result<IssueList> {
     let table = table(session, &view.state)?;
     listing(view, &table, Sort::Priority, (limit.limit, limit.full), wanted)
 }

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Body, Claimed, Edit, Event, Judgement, NewIssue};
+use super::gate::Check;
 use super::id::IssueId;
 use super::issue::{Claim, Comment, Deletion, ENDED_CLAIMS, Extra, Issue, LastClaim, Question, Verdict, WatchedField};
+use super::name::GateKey;
 use super::state::{GateStatus, State};
 
 /// Why an event cannot be applied: it does not fit the state before it.
@@ -126,14 +128,16 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
         Body::DepRemoved(edge) => {
             issue.dependencies.remove(&edge.on);
         }
-        Body::GateAdded(gate) => {
-            issue.gates.entry(gate.gate.clone()).or_insert_with(Verdict::pending);
+        Body::CommitLinked(linked) => {
+            issue.commits.insert(linked.commit.clone());
+            issue.commits.retain(|commit| linked.replaces.as_ref() != Some(commit));
         }
-        Body::GateRemoved(gate) => {
-            issue.gates.remove(&gate.gate);
-        }
-        Body::GatePassed(judgement) => judge(issue, event, judgement, GateStatus::Passed),
-        Body::GateFailed(judgement) => judge(issue, event, judgement, GateStatus::Failed),
+        Body::GateAdded(_)
+        | Body::GateRemoved(_)
+        | Body::GateOverridden(_)
+        | Body::GatePassed(_)
+        | Body::GateFailed(_)
+        | Body::GateVerified(_) => change_gates(issue, event, body),
         Body::ClaimOverridden(_)
         | Body::IssueCreated(_)
         | Body::IssueImported(_)
@@ -142,6 +146,26 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
         | Body::ConfigChanged(_)
         | Body::GateDefined(_)
         | Body::GateUndefined(_) => {}
+    }
+}
+
+fn change_gates(issue: &mut Issue, event: &Event, body: &Body) {
+    match body {
+        Body::GateAdded(gate) => {
+            issue.gates.entry(gate.gate.clone()).or_insert_with(Verdict::pending);
+            freeze(issue, &gate.gate, gate.check.as_ref());
+        }
+        Body::GateRemoved(gate) => {
+            issue.gates.remove(&gate.gate);
+            if let Some(claim) = issue.claim.as_mut() {
+                claim.gates.remove(&gate.gate);
+            }
+        }
+        Body::GateOverridden(overruled) => freeze(issue, &overruled.gate, overruled.check.as_ref()),
+        Body::GatePassed(judgement) => judge(issue, event, judgement, GateStatus::Passed),
+        Body::GateFailed(judgement) => judge(issue, event, judgement, GateStatus::Failed),
+        // Evidence about a tree of the past: the issue stands as it does.
+        _ => {}
     }
 }
 
@@ -160,6 +184,13 @@ fn change_fields(issue: &mut Issue, edit: &Edit) {
     issue.context.retain(|key, _| !edit.context_unset.contains(key));
     let set: &BTreeMap<String, String> = &edit.context_set;
     issue.context.extend(set.iter().map(|(key, value)| (key.clone(), value.clone())));
+}
+
+/// Pins what a gate asks of the present holder.
+fn freeze(issue: &mut Issue, key: &GateKey, check: Option<&Check>) {
+    if let (Some(claim), Some(check)) = (issue.claim.as_mut(), check) {
+        claim.gates.insert(key.clone(), check.clone());
+    }
 }
 
 /// Enters a state, with everything that goes with leaving the old one.
@@ -203,6 +234,7 @@ fn claim(issue: &mut Issue, event: &Event, claimed: &Claimed) {
         token,
         host: claimed.host.clone(),
         worktree: claimed.worktree.clone(),
+        gates: claimed.gates.clone(),
         unseen: BTreeMap::new(),
         extra: Extra::new(),
     });
@@ -228,16 +260,23 @@ fn comment(issue: &mut Issue, event: &Event, kind: &str, text: &str) {
 
 fn judge(issue: &mut Issue, event: &Event, judgement: &Judgement, status: GateStatus) {
     let verdict = issue.gates.entry(judgement.gate.clone()).or_insert_with(Verdict::pending);
+    let run = judgement.run.as_ref();
     *verdict = Verdict {
         status,
         by: Some(event.actor.clone()),
         at: Some(event.ts),
         tree: judgement.tree.clone(),
         commit: judgement.commit.clone(),
-        exit_code: None,
-        duration_ms: None,
-        output_tail: None,
+        exit_code: run.map(|run| run.exit_code),
+        duration_ms: run.map(|run| run.duration_ms),
+        output_tail: run.map(|run| run.output_tail.clone()),
         note: judgement.note.clone(),
+        command: run.map(|run| run.command.clone()),
+        workdir: run.and_then(|run| run.workdir.clone()),
+        environment: run.and_then(|run| run.environment.clone()),
+        host: run.and_then(|run| run.host.clone()),
+        reused_from: run.and_then(|run| run.reused_from),
+        overridden: judgement.overridden,
         extra: std::mem::take(&mut verdict.extra),
     };
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::gate::Gate;
+use super::gate::{Check, Gate};
 use super::id::{EventId, IssueId};
 use super::issue::{Extra, Issue};
 use super::name::{Actor, GateKey, Label, OpId, Title};
@@ -106,6 +106,9 @@ bodies! {
     GateRemoved(GateRef) = "gate.removed",
     GatePassed(Judgement) = "gate.passed",
     GateFailed(Judgement) = "gate.failed",
+    GateVerified(Judgement) = "gate.verified",
+    GateOverridden(Overruled) = "gate.overridden",
+    CommitLinked(Linked) = "commit.linked",
 }
 
 impl Event {
@@ -149,6 +152,50 @@ pub struct SettingChange {
 pub struct GateRef {
     /// The gate's key.
     pub gate: GateKey,
+    /// What it asks, when it was put on an issue that somebody else holds: the holder must pass it so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+}
+
+impl GateRef {
+    /// Names a gate, and nothing more.
+    pub fn new(gate: &GateKey) -> Self {
+        Self { gate: gate.clone(), check: None }
+    }
+}
+
+/// A rule about a gate was overruled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overruled {
+    /// The gate's key.
+    pub gate: GateKey,
+    /// What was done all the same.
+    pub what: Override,
+    /// What the gate asks from now on, when it was redefined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+}
+
+/// How a gate was overruled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Override {
+    /// It was passed by hand, though a command judges it.
+    PassedByHand,
+    /// It was taken off an issue under its holder.
+    Removed,
+    /// It was defined anew while the issue was held.
+    Redefined,
+}
+
+/// A commit of the code belongs to the issue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Linked {
+    /// The commit's id.
+    pub commit: String,
+    /// The commit that it took the place of, in an amend or a rebase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
 }
 
 /// Everything an issue begins with.
@@ -241,6 +288,9 @@ pub struct Claimed {
     pub host: Option<String>,
     /// The holder's work tree.
     pub worktree: Option<String>,
+    /// The issue's gates as they are now: what the holder must pass.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gates: BTreeMap<GateKey, Check>,
 }
 
 /// A claim was given back.
@@ -304,4 +354,46 @@ pub struct Judgement {
     pub commit: Option<String>,
     /// A remark.
     pub note: Option<String>,
+    /// The run that gave the verdict; absent when it was given by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Ran>,
+    /// Whether it was given by hand in place of the command that judges.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub overridden: bool,
+}
+
+impl Judgement {
+    /// A verdict given by hand.
+    pub fn by_hand(gate: GateKey, tree: Option<String>, commit: Option<String>, note: Option<String>) -> Self {
+        Self { gate, tree, commit, note, run: None, overridden: false }
+    }
+}
+
+/// The run of a gate's command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ran {
+    /// The command.
+    pub command: String,
+    /// The folder it ran in, below the top of the work tree.
+    pub workdir: Option<String>,
+    /// What the gate's `env_key` printed.
+    pub environment: Option<String>,
+    /// How it ended.
+    pub exit_code: i32,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// The end of what it printed, at most [`TAIL_BYTES`].
+    pub output_tail: String,
+    /// The machine.
+    pub host: Option<String>,
+    /// The issue for which it was run, when this verdict repeats that one and nothing was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<IssueId>,
+}
+
+/// Bytes of output that a verdict keeps: 2 KiB.
+pub const TAIL_BYTES: usize = 2 << 10;
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::gate::Check;
 use super::id::{EventId, IssueId};
 use super::name::{Actor, GateKey, Label, Title};
 use super::state::{GateStatus, Priority, State};
@@ -94,6 +95,10 @@ pub struct Claim {
     pub host: Option<String>,
     /// The work tree the claim was made in.
     pub worktree: Option<String>,
+    /// The gates as they were when the claim was made, or when somebody else put them on: what the holder
+    /// must pass.
+    #[serde(default)]
+    pub gates: BTreeMap<GateKey, Check>,
     /// What others changed since the holder's last event: field name to the value the holder knew.
     #[serde(default)]
     pub unseen: BTreeMap<String, Value>,
@@ -134,12 +139,35 @@ pub struct Verdict {
     pub output_tail: Option<String>,
     /// A remark of the judge.
     pub note: Option<String>,
+    /// The command that judged; `null` for a verdict given by hand.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// The folder it ran in.
+    #[serde(default)]
+    pub workdir: Option<String>,
+    /// What the gate's `env_key` printed.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// The machine it ran on.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// The issue for which it was run, when this verdict repeats that one and nothing was run.
+    #[serde(default)]
+    pub reused_from: Option<IssueId>,
+    /// Whether it was given by hand in place of the command that judges.
+    #[serde(default)]
+    pub overridden: bool,
     /// Unknown fields.
     #[serde(flatten)]
     pub extra: Extra,
 }
 
 impl Verdict {
+    /// Whether the command of `check` gave it.
+    pub fn is_of(&self, check: &Check) -> bool {
+        (&self.command, &self.workdir) == (&check.command, &check.workdir)
+    }
+
     /// A gate nobody has judged.
     pub fn pending() -> Self {
         Self {
@@ -152,6 +180,12 @@ impl Verdict {
             duration_ms: None,
             output_tail: None,
             note: None,
+            command: None,
+            workdir: None,
+            environment: None,
+            host: None,
+            reused_from: None,
+            overridden: false,
             extra: Extra::new(),
         }
     }

@@ -19,6 +19,7 @@ pub mod refusal;
 pub mod replay;
 pub mod settings;
 pub mod snapshot;
+pub mod standing;
 pub mod state;
 pub mod table;
 pub mod time;

@@ -1,10 +1,12 @@
 //! Choosing and ordering issues.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use super::issue::{Claim, Issue};
-use super::name::{Actor, Label};
-use super::state::{Priority, State};
+use super::name::{Actor, GateKey, Label};
+use super::snapshot::{Read, Snapshot};
+use super::state::{GateStatus, Priority, Stage, State};
 use super::table::Entry;
 use super::time::Timestamp;
 
@@ -92,10 +94,24 @@ pub fn is_up_for_work(issue: &Issue, clock: Timestamp) -> bool {
     waits_to_be_taken(issue.state, lease)
 }
 
-/// Whether `issue` can be claimed now: it waits to be taken up, and nothing blocks it.
-pub fn is_claimable(issue: Entry<'_>, clock: Timestamp) -> bool {
+/// Whether `issue` can be claimed now: it waits to be taken up, nothing blocks it, and none of the gates that
+/// hold a claim back is outstanding.
+pub fn is_claimable(issue: Entry<'_>, clock: Timestamp, start_gates: &BTreeSet<GateKey>) -> bool {
     let lease = issue.holder().map(|_| issue.is_lease_expired(clock));
-    waits_to_be_taken(issue.state(), lease) && !issue.is_blocked()
+    let held_back = |(key, status): (&str, GateStatus)| {
+        status != GateStatus::Passed && start_gates.iter().any(|gate| gate.as_str() == key)
+    };
+    waits_to_be_taken(issue.state(), lease)
+        && !issue.is_blocked()
+        && (start_gates.is_empty() || !issue.gates().any(held_back))
+}
+
+/// The gates that hold a claim back. Reads the definitions; one that cannot be read holds nothing back here,
+/// the claim itself looks at it again.
+pub fn start_gates(state: &dyn Snapshot) -> Read<BTreeSet<GateKey>> {
+    let mut keys = state.gate_keys()?;
+    keys.retain(|key| matches!(state.gate(key), Ok(Some(gate)) if gate.check.stage == Stage::Start));
+    Ok(keys.into_iter().collect())
 }
 
 /// `expired`: whether the lease of the claim ran out; `None` when there is no claim.

@@ -26,6 +26,10 @@ pub struct NamedGate {
     pub key: GateKey,
     /// What is known of it.
     pub status: GateStatus,
+    /// Whether it was passed by another command than the one that is asked for now.
+    pub outdated: bool,
+    /// Whether a command judges it.
+    pub runs: bool,
 }
 
 /// A field that somebody else changed under the holder.
@@ -63,8 +67,14 @@ pub enum Refusal {
     NotClaimable { id: IssueId, state: State },
     /// Dependencies are in the way.
     Blocked { id: IssueId, to: State, by: Vec<Named> },
-    /// Gates are not passed.
-    GatesPending { id: IssueId, gates: Vec<NamedGate> },
+    /// Gates that hold back what was asked are not passed.
+    GatesPending { id: IssueId, gates: Vec<NamedGate>, to: State },
+    /// A command judges the gate; its word is not given by hand.
+    GateRuns { id: IssueId, key: GateKey },
+    /// The holder of the issue may not weaken the gate.
+    GateFrozen { id: IssueId, key: GateKey },
+    /// What the gate asks is not what was run.
+    GateChanged { id: IssueId, key: GateKey },
     /// The new dependency would close a circle; the path begins and ends with the same issue.
     Cycle { path: Vec<Named> },
     /// A finished issue keeps its `what` (dependencies, gates, verdicts) as they are.

@@ -20,6 +20,10 @@ pub enum Kind {
     Bool,
     /// A span of time, such as `30m`.
     Duration,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Patterns with `*`, separated by commas; stored as a list.
+    Patterns,
 }
 
 /// A setting this version knows.
@@ -36,6 +40,14 @@ pub struct Known {
 
 /// Lease of a claim that names none.
 pub const CLAIM_TTL: &str = "claim.ttl";
+/// What a person's verdict on another tree is worth.
+pub const GATES_MANUAL_STALE: &str = "gates.manual_stale";
+/// Whose runs count.
+pub const GATES_REUSE: &str = "gates.reuse";
+/// Branches that only finished work is pushed to.
+pub const HOOKS_PROTECTED_BRANCHES: &str = "hooks.protected_branches";
+/// Whether a commit must name an issue.
+pub const HOOKS_REQUIRE_ISSUE: &str = "hooks.require_issue";
 /// Whether the mirror is written.
 pub const MIRROR_ENABLED: &str = "mirror.enabled";
 
@@ -46,6 +58,30 @@ pub const KNOWN: &[Known] = &[
         kind: Kind::Duration,
         default: "",
         about: "lease of a claim made without --ttl; none: it lasts until released",
+    },
+    Known {
+        key: GATES_MANUAL_STALE,
+        kind: Kind::Choice(&["allowed", "strict"]),
+        default: "allowed",
+        about: "whether a verdict given by hand counts for a commit of another tree: allowed, or strict: it does not",
+    },
+    Known {
+        key: GATES_REUSE,
+        kind: Kind::Choice(&["local", "shared"]),
+        default: "local",
+        about: "whose runs of a gate's command are used again: those of this repository, or shared: of all machines",
+    },
+    Known {
+        key: HOOKS_PROTECTED_BRANCHES,
+        kind: Kind::Patterns,
+        default: "",
+        about: "branches to which only commits of issues with all gates passed are pushed, like main,release/*",
+    },
+    Known {
+        key: HOOKS_REQUIRE_ISSUE,
+        kind: Kind::Bool,
+        default: "false",
+        about: "refuse a commit whose message names no issue",
     },
     Known {
         key: MIRROR_ENABLED,
@@ -79,6 +115,27 @@ impl Settings {
         self.get(CLAIM_TTL).and_then(Value::as_str).and_then(|text| parse_duration(text).ok())
     }
 
+    /// Whether a person's verdict counts only for the tree it was given on.
+    pub fn manual_stale_is_strict(&self) -> bool {
+        self.get(GATES_MANUAL_STALE).and_then(Value::as_str) == Some("strict")
+    }
+
+    /// Whether runs on other machines are used again.
+    pub fn reuse_is_shared(&self) -> bool {
+        self.get(GATES_REUSE).and_then(Value::as_str) == Some("shared")
+    }
+
+    /// Patterns of the branches that only finished work is pushed to.
+    pub fn protected_branches(&self) -> Vec<String> {
+        let list = self.get(HOOKS_PROTECTED_BRANCHES).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// Whether a commit must name an issue.
+    pub fn requires_issue(&self) -> bool {
+        self.get(HOOKS_REQUIRE_ISSUE).and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// Whether the mirror is to be written.
     pub fn mirror_enabled(&self) -> bool {
         self.get(MIRROR_ENABLED).and_then(Value::as_bool).unwrap_or(true)
@@ -102,7 +159,22 @@ impl Known {
                 }
                 Ok(Value::from(text.trim()))
             }
+            Kind::Choice(words) if words.contains(&text) => Ok(Value::from(text)),
+            Kind::Choice(words) => Err(format!("write {}", words.join(" or "))),
+            Kind::Patterns => patterns(text).map(Value::from),
         }
+    }
+}
+
+/// Reads `main, release/*`, or the list as it is stored.
+fn patterns(text: &str) -> Result<Vec<String>, String> {
+    let patterns: Vec<String> = match text.trim_start().starts_with('[') {
+        true => serde_json::from_str(text).map_err(|why| format!("no list of texts: {why}"))?,
+        false => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
+    };
+    match patterns.iter().find(|pattern| glob::Pattern::new(pattern).is_err() || pattern.trim().is_empty()) {
+        Some(wrong) => Err(format!("`{wrong}` is no pattern; write branches like main or release/*")),
+        None => Ok(patterns),
     }
 }
 
@@ -117,5 +189,11 @@ mod tests {
         let mirror = Known::find(MIRROR_ENABLED).expect("a known key");
         assert_eq!(mirror.parse("false"), Ok(Value::Bool(false)));
         assert!(mirror.parse("no").is_err());
+        let branches = Known::find(HOOKS_PROTECTED_BRANCHES).expect("a known key");
+        assert_eq!(branches.parse("main, release/*"), Ok(serde_json::json!(["main", "release/*"])));
+        assert_eq!(branches.parse("[\"main\"]"), Ok(serde_json::json!(["main"])));
+        assert!(branches.parse("[1]").is_err() && branches.parse("a***").is_err());
+        let reuse = Known::find(GATES_REUSE).expect("a known key");
+        assert!(reuse.parse("shared").is_ok() && reuse.parse("global").is_err());
     }
 }

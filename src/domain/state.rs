@@ -104,6 +104,20 @@ words!(
     }
 );
 
+words!(
+    /// What a gate holds back while it is not passed.
+    #[derive(Default)]
+    Stage, "stage" {
+        /// The claim.
+        Start = "start",
+        /// A commit for the issue, and done.
+        Commit = "commit",
+        /// Done.
+        #[default]
+        Finish = "finish",
+    }
+);
+
 /// Which states may follow which: the one table of the state machine.
 ///
 /// `in_progress` is entered by a claim. A finished issue is reopened by going back to `open` or `ready`.

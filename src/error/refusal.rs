@@ -16,6 +16,7 @@ impl From<Refusal> for Error {
             Refusal::Unreadable(unreadable) => crate::store::StoreError::Unreadable(unreadable).into(),
             refusal => not_found(&refusal)
                 .or_else(|| against_rules(&refusal))
+                .or_else(|| about_gates(&refusal))
                 .or_else(|| lost(&refusal))
                 .unwrap_or_else(|| invalid(&refusal)),
         }
@@ -68,8 +69,6 @@ fn against_rules(refusal: &Refusal) -> Option<Error> {
                 .hint(format!("jit graph show {}", id.short()))
                 .details(json!({ "id": id, "to": to, "blocked_by": named(by) }))
         }
-        Refusal::GatesPending { id, gates } => gates_pending(&id.short(), gates)
-            .details(json!({ "id": id, "gates": gates.iter().map(|gate| json!({ "gate": gate.key, "status": gate.status })).collect::<Vec<_>>() })),
         Refusal::Cycle { path } => {
             let way: Vec<String> = path.iter().map(|issue| issue.id.short()).collect();
             error("cycle", format!("that would be a cycle: {}", way.join(" → ")))
@@ -86,9 +85,6 @@ fn against_rules(refusal: &Refusal) -> Option<Error> {
                 .hint(format!("jit graph downstream {}", id.short()))
                 .details(json!({ "id": id, "dependents": named(by) }))
         }
-        Refusal::GateInUse { key, by } => error("gate_in_use", format!("issues carry the gate {key}: {}", list(by)))
-            .hint(format!("jit gate rm {} {key}", by[0].id.short()))
-            .details(json!({ "gate": key, "issues": named(by) })),
         Refusal::NotClaimed(id) => error("not_claimed", format!("nobody holds the issue {}", id.short()))
             .hint(format!("jit issue claim {}", id.short()))
             .details(json!({ "id": id })),
@@ -108,12 +104,54 @@ fn against_rules(refusal: &Refusal) -> Option<Error> {
     })
 }
 
+fn about_gates(refusal: &Refusal) -> Option<Error> {
+    let error = |code, message: String| Error::new(Class::Refused, code, message);
+    Some(match refusal {
+        Refusal::GatesPending { id, gates, to } => {
+            gates_pending(&id.short(), gates).details(json!({ "id": id, "to": to, "gates": pending(gates) }))
+        }
+        Refusal::GateRuns { id, key } => {
+            let message = format!("the gate {key} of the issue {} gets its verdict by running its command", id.short());
+            error("gate_runs", message)
+                .hint(format!("jit gate run {} {key}", id.short()))
+                .details(json!({ "id": id, "gate": key }))
+        }
+        Refusal::GateFrozen { id, key } => {
+            let message = format!("you hold the issue {}, and it was claimed with the gate {key} as it is", id.short());
+            error("gate_frozen", message)
+                .hint(format!("pass it, or let somebody else decide: jit issue ask {} \"…\"", id.short()))
+                .details(json!({ "id": id, "gate": key }))
+        }
+        Refusal::GateChanged { id, key } => {
+            let message =
+                format!("the gate {key} of the issue {} asks for something else than what was run", id.short());
+            error("gate_changed", message)
+                .hint(format!("jit gate run {} {key}", id.short()))
+                .details(json!({ "id": id, "gate": key }))
+        }
+        Refusal::GateInUse { key, by } => error("gate_in_use", format!("issues carry the gate {key}: {}", list(by)))
+            .hint(format!("jit gate rm {} {key}", by[0].id.short()))
+            .details(json!({ "gate": key, "issues": named(by) })),
+        _ => return None,
+    })
+}
+
 fn gates_pending(id: &str, gates: &[NamedGate]) -> Error {
-    let names: Vec<String> = gates.iter().take(LISTED).map(|gate| format!("{} ({})", gate.key, gate.status)).collect();
+    let name = |gate: &NamedGate| match gate.outdated {
+        true => format!("{} (passed, but by another command than now)", gate.key),
+        false => format!("{} ({})", gate.key, gate.status),
+    };
+    let names: Vec<String> = gates.iter().take(LISTED).map(name).collect();
     let more = more(gates.len());
-    let ways: Vec<String> = gates.iter().take(LISTED).map(|gate| format!("jit gate pass {id} {}", gate.key)).collect();
+    let way = |gate: &NamedGate| format!("jit gate {} {id} {}", if gate.runs { "run" } else { "pass" }, gate.key);
+    let ways: Vec<String> = gates.iter().take(LISTED).map(way).collect();
     let message = format!("gates of the issue {id} are not passed: {}{more}", names.join(", "));
     Error::new(Class::Refused, "gates_pending", message).hint(ways.join("; "))
+}
+
+fn pending(gates: &[NamedGate]) -> Vec<Value> {
+    let gate = |gate: &NamedGate| json!({ "gate": gate.key, "status": gate.status, "outdated": gate.outdated, "runs": gate.runs });
+    gates.iter().map(gate).collect()
 }
 
 fn unseen(id: &str, changes: &[Unseen]) -> Error {

@@ -7,6 +7,7 @@ use crate::domain::gate::Gate;
 use crate::domain::id::IssueId;
 use crate::domain::issue::Verdict;
 use crate::domain::name::GateKey;
+use crate::domain::state::Stage;
 
 use super::Render;
 use super::issue::gate_mark;
@@ -23,13 +24,29 @@ pub struct Gates {
 
 impl Render for Gates {
     fn human(&self, text: &mut Text) {
-        let rows = self.gates.iter().map(|gate| [gate.key.to_string(), kind(gate).to_owned(), clean(&gate.title)]);
-        text.put(&table(rows));
+        let rows = self.gates.iter().map(|gate| {
+            let asks = gate.check.command.as_deref().map(|command| shortened(&clean(command))).unwrap_or_default();
+            [gate.key.to_string(), kind(gate), clean(&gate.title), asks]
+        });
+        let table = table(rows);
+        text.put(&table);
     }
 }
 
-fn kind(gate: &Gate) -> &'static str {
-    if gate.auto { "auto" } else { "manual" }
+/// `auto`, or `auto, commit` for a gate that is asked at another time than the end.
+fn kind(gate: &Gate) -> String {
+    let kind = if gate.auto { "auto" } else { "manual" };
+    match gate.check.stage {
+        Stage::Finish => kind.to_owned(),
+        stage => format!("{kind}, {stage}"),
+    }
+}
+
+/// A command on one short line.
+fn shortened(command: &str) -> String {
+    let line: String = command.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = line.chars().take(60).collect();
+    if cut.len() < line.len() { format!("{cut}…") } else { line }
 }
 
 /// One gate definition.
@@ -40,6 +57,8 @@ pub struct GateDoc {
     pub gate: Gate,
     /// Whether it is defined: false after `gate undefine`.
     pub defined: bool,
+    /// Whether this user agreed to run its command on this machine; `null` when it has none.
+    pub trusted: Option<bool>,
     /// What to say about it.
     #[serde(skip)]
     pub said: Option<String>,
@@ -53,6 +72,18 @@ impl Render for GateDoc {
         let head = text.strong(self.gate.key.as_str());
         text.line(&format!("{head}  {}  ({})", clean(&self.gate.title), kind(&self.gate)));
         text.block("    ", &self.gate.description);
+        let Some(command) = &self.gate.check.command else { return };
+        let check = &self.gate.check;
+        let limit = humantime::format_duration(check.timeout()).to_string();
+        let field = |name: &str, value: &str| format!("{name:<12}{}", clean(value));
+        text.line(&field("Command:", command)).line(&field("Time limit:", &limit));
+        for (name, value) in [("Folder:", &check.workdir), ("Environment:", &check.env_key)] {
+            if let Some(value) = value {
+                text.line(&format!("{name:<12} {}", clean(value)));
+            }
+        }
+        let trusted = if self.trusted == Some(true) { "yes" } else { "no: jit gate trust" };
+        text.line(&field("Trusted:", trusted));
     }
 
     fn confirmation(&self) -> Option<String> {
@@ -83,8 +114,12 @@ pub struct GateRow {
     /// What is known.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// What it holds back while it is not passed.
+    pub stage: Stage,
     /// Whether the verdict is about another tree than the one at hand; `null` where that cannot be said.
     pub stale: Option<bool>,
+    /// Whether it was passed by another command than the one that is asked for now.
+    pub outdated: bool,
 }
 
 impl Render for GateStatus {
@@ -98,11 +133,22 @@ impl Render for GateStatus {
                 verdict.by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
                 verdict.at.map_or_else(|| "-".to_owned(), |at| text.ago(at)),
                 tree,
-                if row.stale == Some(true) { "stale".to_owned() } else { String::new() },
+                notes(row).join(", "),
                 verdict.note.as_deref().map(clean).unwrap_or_default(),
             ]
         });
         let table = table(rows);
         text.put(&table);
     }
+}
+
+/// What is special about a verdict.
+fn notes(row: &GateRow) -> Vec<&'static str> {
+    let notes = [
+        (row.stale == Some(true), "stale"),
+        (row.outdated, "by another command than now"),
+        (row.verdict.overridden, "overridden"),
+        (row.verdict.reused_from.is_some(), "reused"),
+    ];
+    notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
 }

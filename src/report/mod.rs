@@ -1,16 +1,20 @@
 //! Results: one closed type, one writer. The same value gives the text for people and the JSON.
 
 pub mod admin;
+pub mod echo;
 pub mod event;
 pub mod gate;
+pub mod gate_run;
 pub mod graph;
 pub mod history;
+pub mod hooks;
 pub mod issue;
 pub mod list;
 mod printer;
 pub mod progress;
 pub mod status;
 pub mod text;
+pub mod verify;
 
 use std::io::{self, Write};
 
@@ -60,6 +64,14 @@ pub enum Report {
     Gate(gate::GateDoc),
     /// The gates of an issue.
     GateStatus(gate::GateStatus),
+    /// What came of running gates.
+    GateRun(gate_run::GateRun),
+    /// Which commands may run.
+    Trusted(gate_run::Trusted),
+    /// The presets.
+    Presets(gate_run::Presets),
+    /// What a preset defined.
+    Applied(gate_run::Applied),
     /// What `init` did.
     Initialised(admin::Initialised),
     /// Settings.
@@ -74,6 +86,14 @@ pub enum Report {
     Fsck(admin::Fsck),
     /// A page of help.
     Page(admin::Page),
+    /// Hooks that were put in place or taken away.
+    Hooks(hooks::Hooks),
+    /// Which hooks git reaches.
+    HookStatus(hooks::HookStatus),
+    /// Commits that were looked at.
+    Verified(verify::Verified),
+    /// Nothing to say.
+    Nothing,
     /// The description of all commands.
     Schema(Value),
 }
@@ -87,6 +107,10 @@ pub trait Render: Serialize {
     fn human(&self, text: &mut Text);
     /// What is said on stderr besides.
     fn confirmation(&self) -> Option<String> {
+        None
+    }
+    /// What went wrong, though the command ran to its end; said also when quiet.
+    fn complaint(&self) -> Option<String> {
         None
     }
     /// The exit code of a command that ran to its end: not zero when its result is bad news.
@@ -113,6 +137,13 @@ impl Report {
             Report::Gates(report) => report,
             Report::Gate(report) => report,
             Report::GateStatus(report) => report,
+            Report::GateRun(report) => report,
+            Report::Hooks(report) => report,
+            Report::HookStatus(report) => report,
+            Report::Verified(report) => report,
+            Report::Trusted(report) => report,
+            Report::Presets(report) => report,
+            Report::Applied(report) => report,
             Report::Initialised(report) => report,
             Report::Settings(report) => report,
             Report::Setting(report) => report,
@@ -122,7 +153,9 @@ impl Report {
             Report::Page(report) => report,
             Report::Imported(report) => report,
             Report::Collected(report) => report,
-            Report::Events(_) | Report::Follow(_) | Report::Lines(_) | Report::Schema(_) => return None,
+            Report::Events(_) | Report::Follow(_) | Report::Lines(_) | Report::Schema(_) | Report::Nothing => {
+                return None;
+            }
         })
     }
 }
@@ -131,6 +164,7 @@ impl Report {
 trait RenderObject {
     fn human(&self, text: &mut Text);
     fn confirmation(&self) -> Option<String>;
+    fn complaint(&self) -> Option<String>;
     fn exit_code(&self) -> u8;
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()>;
 }
@@ -141,6 +175,9 @@ impl<T: Render> RenderObject for T {
     }
     fn confirmation(&self) -> Option<String> {
         Render::confirmation(self)
+    }
+    fn complaint(&self) -> Option<String> {
+        Render::complaint(self)
     }
     fn exit_code(&self) -> u8 {
         Render::exit_code(self)

@@ -79,6 +79,7 @@ impl Printer {
                 stdout.flush().map_err(Failed::Write)?;
                 outcome.map(|()| 0).map_err(Failed::Command)
             }
+            Report::Nothing if self.json => self.document(&serde_json::json!({})).map(|()| 0),
             Report::Schema(schema) => self.document(&schema).map(|()| 0),
             report => {
                 let Some(report) = report.as_render() else { return Ok(0) };
@@ -93,6 +94,9 @@ impl Printer {
                 }
                 if let Some(said) = report.confirmation() {
                     self.say(&said);
+                }
+                if let Some(complaint) = report.complaint() {
+                    note(&format!("error: {}", clean_lines(&complaint)));
                 }
                 Ok(report.exit_code())
             }

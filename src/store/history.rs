@@ -1,6 +1,6 @@
 //! The past: events and versions, read from the chain of commits.
 
-use crate::domain::event::Event;
+use crate::domain::event::{Body, Event, Judgement};
 use crate::domain::id::IssueId;
 use crate::domain::name::OpId;
 
@@ -39,6 +39,27 @@ pub fn operation<B: Backend>(store: &B, tip: &CommitId, op_id: &OpId) -> StoreRe
         let info = store.info(&commit)?;
         if message::Trailers::parse(&info.message).op_id.as_deref() == Some(op_id.as_str()) {
             return Ok(Some(info));
+        }
+    }
+    Ok(None)
+}
+
+/// The newest verdict under a key of evidence that `wanted` accepts, with the event that gave it.
+///
+/// Of commits with very many verdicts only the first hundred are found.
+pub fn evidence<B: Backend>(
+    store: &B,
+    tip: &CommitId,
+    key: &str,
+    wanted: &mut dyn FnMut(&Event, &Judgement) -> bool,
+) -> StoreResult<Option<(Event, Judgement)>> {
+    for commit in lookup::commits(store, tip, Key::Evidence(key))? {
+        for event in events::all(&store.tree(&commit)?, &commit)? {
+            if let Ok(Some(Body::GatePassed(judgement) | Body::GateVerified(judgement))) = event.body()
+                && wanted(&event, &judgement)
+            {
+                return Ok(Some((event, judgement)));
+            }
         }
     }
     Ok(None)

@@ -1,9 +1,12 @@
 //! Commit messages: an audit log for people, trailers for programs.
 
-use crate::domain::event::Event;
-use crate::domain::id::IssueId;
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
+use crate::domain::event::{Body, Event};
+use crate::domain::id::IssueId;
+use crate::domain::name::GateKey;
 use crate::domain::time::Timestamp;
 
 /// The trailer with the time of the commit's events.
@@ -18,6 +21,9 @@ const COMMAND: &str = "Jit-Command";
 const REQUEST: &str = "Jit-Request";
 /// The trailer with the issues the operation was about, in its own order.
 const RESULT: &str = "Jit-Result";
+
+/// The trailer with the keys of the evidence that the commit holds.
+const EVIDENCE: &str = "Jit-Evidence";
 
 /// Events that are listed one a line; a commit with more says how many there are.
 const LISTED: usize = 100;
@@ -36,6 +42,11 @@ pub fn compose(events: &[Event], command: &str, request: &str, subjects: &[Issue
         }
     }
     message.push_str(&format!("\n\n{ACTOR}: {}\n{TIME}: {}\n{COMMAND}: {command}\n", first.actor, first.ts));
+    let evidence: BTreeSet<String> = events.iter().take(LISTED).filter_map(evidence_in).collect();
+    if !evidence.is_empty() {
+        let keys: Vec<String> = evidence.into_iter().collect();
+        message.push_str(&format!("{EVIDENCE}: {}\n", keys.join(" ")));
+    }
     if let Some(op_id) = &first.op_id {
         message.push_str(&format!("{OP}: {op_id}\n{REQUEST}: {}\n", fingerprint(request.as_bytes())));
         let ids: Vec<String> = subjects.iter().map(IssueId::to_string).collect();
@@ -49,7 +60,7 @@ fn weight(event: &Event) -> u8 {
     match event.event.as_str() {
         "tracker.initialized" | "tracker.rearranged" | "issue.deleted" => 3,
         "issue.created" | "issue.imported" | "issue.claimed" | "issue.completed" => 2,
-        "claim.overridden" | "claim.expired" | "gate.added" => 0,
+        "claim.overridden" | "claim.expired" | "gate.added" | "gate.overridden" => 0,
         _ => 1,
     }
 }
@@ -68,6 +79,23 @@ pub fn fingerprint(bytes: &[u8]) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes).simple().to_string()
 }
 
+/// The key under which verdicts on a tree are found: equal for the same gate, command and folder on the same
+/// tree.
+pub fn evidence_key(gate: &GateKey, command: Option<&str>, workdir: Option<&str>, tree: &str) -> String {
+    let parts = [Some(gate.as_str()), command, workdir, Some(tree)];
+    fingerprint(&serde_json::to_vec(&parts).expect("texts are JSON"))
+}
+
+/// The key of the evidence in an event, when it says that a gate holds for a tree.
+fn evidence_in(event: &Event) -> Option<String> {
+    let (Ok(Some(Body::GatePassed(judgement))) | Ok(Some(Body::GateVerified(judgement)))) = event.body() else {
+        return None;
+    };
+    let (run, tree) = (judgement.run.as_ref(), judgement.tree?);
+    let workdir = run.and_then(|run| run.workdir.as_deref());
+    Some(evidence_key(&judgement.gate, run.map(|run| run.command.as_str()), workdir, &tree))
+}
+
 /// The trailers of a message that matter to programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trailers {
@@ -81,6 +109,8 @@ pub struct Trailers {
     pub request: Option<String>,
     /// The issues the operation was about.
     pub subjects: Vec<IssueId>,
+    /// The keys of the evidence.
+    pub evidence: Vec<String>,
 }
 
 impl Trailers {
@@ -97,6 +127,7 @@ impl Trailers {
                 Some((RESULT, value)) => {
                     trailers.subjects = value.split(' ').filter_map(|id| id.parse().ok()).collect();
                 }
+                Some((EVIDENCE, value)) => trailers.evidence = value.split(' ').map(str::to_owned).collect(),
                 _ => {}
             }
         }

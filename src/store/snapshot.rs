@@ -65,6 +65,15 @@ impl<T: Tree> TreeSnapshot<T> {
         }
     }
 
+    /// A summary of every issue that somebody holds. Reads the list of them, and the issues that became different
+    /// since it was made.
+    pub fn held(&self) -> Read<Table> {
+        match &self.index {
+            Some(home) => index::held(self, home),
+            None => Ok(self.read_table()),
+        }
+    }
+
     /// Reads every issue, tombstones included, in the order of paths, until `visit` breaks off.
     pub fn each_issue<B>(&self, visit: &mut dyn FnMut(Read<Issue>) -> ControlFlow<B>) -> ControlFlow<B> {
         self.each_below(ISSUES, visit)

@@ -47,7 +47,10 @@ fn gates_are_defined_shown_and_undefined() {
     let gate = repo.jit(&["gate", "show", "lint", "--json"]).ok().json();
     assert_eq!(
         gate,
-        json!({ "key": "lint", "title": "Lint", "description": "No warnings.", "auto": true, "defined": true })
+        json!({
+            "key": "lint", "title": "Lint", "description": "No warnings.", "auto": true, "stage": "finish",
+            "command": null, "timeout_ms": null, "workdir": null, "env_key": null, "defined": true, "trusted": null
+        })
     );
     assert_eq!(repo.jit(&["gate", "list", "--json"]).ok().json()["count"], 5);
     let id = repo.out(&["issue", "create", "x", "-g", "lint"]);

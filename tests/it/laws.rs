@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use jit::domain::draft::{Context, Draft, Ids};
-use jit::domain::event::Edit;
+use jit::domain::event::{Edit, Judgement};
 use jit::domain::id::{IdPrefix, IssueId};
 use jit::domain::invariants::{broken, broken_together};
 use jit::domain::issue::Issue;
@@ -11,6 +11,7 @@ use jit::domain::name::{Actor, GateKey};
 use jit::domain::ops::claim::{self, Terms};
 use jit::domain::ops::issue::{Create, Update};
 use jit::domain::ops::state::Finish;
+use jit::domain::ops::verdict::{self, Given};
 use jit::domain::ops::{config, dep, gate, issue, talk};
 use jit::domain::refusal::Decision;
 use jit::domain::replay::Replay;
@@ -193,13 +194,9 @@ fn play(world: &mut World, step: &Step) {
             6 => claim::release(draft, &a, Outcome::Handoff, None)?,
             7 => gate::add(draft, &a, &[key("unit-tests")])?,
             8 => {
-                let judgement =
-                    jit::domain::event::Judgement { gate: key("review"), tree: None, commit: None, note: None };
-                gate::judge(
-                    draft,
-                    &a,
-                    &gate::Verdict { passed: !step.b.is_multiple_of(4), by_other: step.b.is_multiple_of(2), judgement },
-                )?
+                let judgement = Judgement::by_hand(key("review"), None, None, None);
+                let (passed, by_other) = (!step.b.is_multiple_of(4), step.b.is_multiple_of(2));
+                verdict::judge(draft, &a, &Given { passed, by_other, judgement })?
             }
             9 => issue::delete(draft, &a)?,
             10 => talk::ask(draft, &a, "why?")?,

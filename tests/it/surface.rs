@@ -106,6 +106,9 @@ fn results_have_the_shape_that_the_schema_promises() {
     let schema = schema(&repo);
     let a = repo.out(&["issue", "create", "a", "-g", "review", "--ready"]);
     let b = repo.out(&["issue", "create", "b", "--depends-on", &a]);
+    repo.write("Cargo.toml", "[package]\n");
+    repo.jit(&["gate", "define", "quick", "--title", "Quick", "--command", "true"]).ok();
+    repo.jit(&["gate", "add", &a, "quick"]).ok();
     repo.write("sketches", "{\"title\": \"sketched\"}\n");
     let calls: Vec<(&str, Vec<&str>)> = vec![
         ("init", vec![]),
@@ -144,7 +147,16 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("gate add", vec![&a, "unit-tests"]),
         ("gate pass", vec![&a, "unit-tests"]),
         ("gate fail", vec![&a, "review"]),
+        ("gate run", vec![&a]),
         ("gate status", vec![&a]),
+        ("gate trust", vec![]),
+        ("gate preset list", vec![]),
+        ("gate preset apply", vec!["rust", "--dry-run"]),
+        ("hooks install", vec![]),
+        ("hooks status", vec![]),
+        ("hooks run", vec!["post-checkout"]),
+        ("hooks uninstall", vec![]),
+        ("verify", vec!["HEAD..HEAD"]),
         ("gate rm", vec![&a, "review"]),
         ("status", vec![]),
         ("ready", vec![]),

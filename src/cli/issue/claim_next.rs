@@ -1,29 +1,30 @@
 //! `jit issue claim-next`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::cli::common::{Answer, table};
 use crate::domain::id::IssueId;
-use crate::domain::name::Actor;
+use crate::domain::name::{Actor, GateKey};
 use crate::domain::ops::claim::{Terms, claim_next};
-use crate::domain::query::{Sort, first, is_claimable};
+use crate::domain::query::{Sort, first, is_claimable, start_gates};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::table::{Entry, Table};
 use crate::domain::time::parse_duration;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::session::{Manners, Session};
-use crate::store::CommitId;
 use crate::store::transact::Change;
+use crate::store::{CommitId, StoreError};
 
 use super::claim::lease;
 
 /// Claim the most urgent ready issue and print its id
 ///
-/// By priority, then age; what is blocked or meant for somebody else is passed over. Exits 7 when there
-/// is nothing. Reads the index, outside the writers' queue, then claims with point reads.
+/// By priority, then age; what is blocked, held back by a gate or meant for somebody else is passed over. Exits 7
+/// when there is nothing. Reads the index and the definitions of gates, outside the writers' queue, then claims with point reads.
 #[derive(Args, Debug)]
 pub struct ClaimNext {
     /// Who claims it (default: the acting actor)
@@ -79,7 +80,9 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
     };
     for count in OPTIMISTIC {
         let view = session.view()?;
-        let candidates = candidates(session, &*table(session, &view.state)?, count);
+        let table = table(session, &view.state)?;
+        let starts = start_gates(&view.state).map_err(StoreError::from)?;
+        let candidates = candidates(session, &table, &starts, count);
         let outcome = claim(&candidates);
         let nothing = |error: &Error| error.class == Class::Nothing;
         let is_cut = count == Some(candidates.len());
@@ -90,16 +93,17 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
     }
     let tip = session.view()?.commit;
     let outcome = session.change("issue claim-next", manners, |draft| {
-        let candidates = candidates(session, &*draft.state().table()?, None);
+        let starts = start_gates(draft.state())?;
+        let candidates = candidates(session, &*draft.state().table()?, &starts, None);
         claim_next(draft, &candidates, terms).map(|id| vec![id])
     });
     Ok((tip, outcome))
 }
 
 /// What can be claimed, in the order of work: the first `count`, or all.
-fn candidates(session: &Session, table: &Table, count: Option<usize>) -> Vec<IssueId> {
+fn candidates(session: &Session, table: &Table, start_gates: &BTreeSet<GateKey>, count: Option<usize>) -> Vec<IssueId> {
     let clock = session.now();
-    let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| is_claimable(*issue, clock)).collect();
+    let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| is_claimable(*issue, clock, start_gates)).collect();
     first(&mut issues, Sort::Priority, count);
     issues.into_iter().map(Entry::id).collect()
 }

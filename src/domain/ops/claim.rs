@@ -1,12 +1,14 @@
 //! Claims: taking an issue up, keeping it, giving it back.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::draft::Draft;
 use crate::domain::event::{Body, Claimed, Holder, Released, Renewal};
+use crate::domain::gate::Check;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::{Claim, Issue};
-use crate::domain::name::Actor;
+use crate::domain::name::{Actor, GateKey};
 use crate::domain::query::is_up_for_work;
 use crate::domain::refusal::{Decision, Named, Refusal};
 use crate::domain::snapshot::Snapshot;
@@ -14,6 +16,7 @@ use crate::domain::state::{Outcome, State};
 
 use super::authorize;
 use super::ownership::{check_not_superseded, overridden};
+use super::state::check_gates;
 
 /// What is asked of a claim.
 #[derive(Clone, Debug)]
@@ -75,6 +78,7 @@ pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decisio
         let by = blockers.iter().map(Named::from).collect();
         return Err(Refusal::Blocked { id, to: State::InProgress, by });
     }
+    check_gates(draft, &issue, State::InProgress)?;
     let ttl = terms.ttl.or(draft.state().settings()?.claim_ttl());
     let claimed = Claimed {
         by: terms.holder.clone(),
@@ -84,8 +88,18 @@ pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decisio
         ttl_ms: ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
         host: draft.context.host.clone(),
         worktree: draft.context.worktree.clone(),
+        gates: frozen(draft, &issue)?,
     };
     draft.emit(id, Body::IssueClaimed(claimed))
+}
+
+/// What the gates of `issue` ask, as it is defined now.
+fn frozen(draft: &Draft<'_>, issue: &Issue) -> Decision<BTreeMap<GateKey, Check>> {
+    let mut gates = BTreeMap::new();
+    for key in issue.gates.keys() {
+        gates.extend(draft.state().gate(key)?.map(|gate| (key.clone(), gate.check)));
+    }
+    Ok(gates)
 }
 
 /// Claims the first of `candidates` that is still free, in the order given.
@@ -112,7 +126,8 @@ fn is_available(draft: &Draft<'_>, issue: &Issue, holder: &Actor) -> Decision<bo
     Ok(issue.deleted.is_none()
         && is_up_for_work(issue, draft.context.clock)
         && !meant_for_other
-        && draft.state().blockers(issue).is_ok_and(|blockers| blockers.is_empty()))
+        && draft.state().blockers(issue).is_ok_and(|blockers| blockers.is_empty())
+        && check_gates(draft, issue, State::InProgress).is_ok())
 }
 
 /// Renews the lease of a claim. Quiet when the claim has none.

@@ -1,49 +1,110 @@
-//! Gates: their definitions, and verdicts on issues.
+//! Gates: their definitions, and which issues carry them.
 
 use crate::domain::draft::{Draft, require_gates};
-use crate::domain::event::{Body, GateRef, Judgement};
-use crate::domain::gate::Gate;
+use crate::domain::event::{Body, GateRef, Override, Overruled};
+use crate::domain::gate::{Check, Gate};
 use crate::domain::id::{IdPrefix, IssueId};
+use crate::domain::issue::Issue;
 use crate::domain::limits;
 use crate::domain::name::{GateKey, TITLE_CHARS};
 use crate::domain::refusal::{Decision, Named, Refusal};
 use crate::domain::snapshot::Snapshot;
-use crate::domain::state::GateStatus;
 use crate::domain::table::Entry;
 
 use super::authorize;
-use super::state::complete_if_gates_passed;
 
-/// Defines a gate. Refused when its key is taken.
-pub fn define(draft: &mut Draft<'_>, gate: &Gate) -> Decision {
+/// Defines a gate. Refused when its key is taken, unless it is to `replace` the present definition.
+pub fn define(draft: &mut Draft<'_>, gate: &Gate, replace: bool) -> Decision {
     check(gate)?;
-    if draft.state().gate(&gate.key)?.is_some() {
-        return Err(Refusal::GateExists(gate.key.clone()));
+    match draft.state().gate(&gate.key)? {
+        Some(before) if replace => redefine(draft, &before, gate),
+        Some(_) => Err(Refusal::GateExists(gate.key.clone())),
+        None => draft.emit(None, Body::GateDefined(gate.clone())),
     }
-    draft.emit(None, Body::GateDefined(gate.clone()))
 }
 
-/// Refuses a definition that is too large or has no title.
-pub(super) fn check(gate: &Gate) -> Decision {
-    limits::check_text("a gate's description", &gate.description)?;
-    if gate.title.trim().is_empty() || gate.title.chars().count() > TITLE_CHARS {
-        let why = format!("a gate's title has 1 to {TITLE_CHARS} characters");
-        return Err(Refusal::Invalid { what: "the title".to_owned(), why });
+/// Puts a definition in the place of `before`. Quiet when they are equal.
+///
+/// Whoever holds an issue with the gate cannot change what it asks; others can, and the issue's events say so.
+/// Reads the index and the held issues that carry the gate, when what it asks changes.
+pub(super) fn redefine(draft: &mut Draft<'_>, before: &Gate, gate: &Gate) -> Decision {
+    check(gate)?;
+    if before == gate {
+        return Ok(());
+    }
+    let mut overruled = Vec::new();
+    if before.check != gate.check {
+        for id in held_with(draft, &gate.key)? {
+            let issue = draft.issue(id)?;
+            if frozen(&issue, &gate.key).is_some_and(|check| *check != gate.check) {
+                refuse_holder(draft, &issue, &gate.key)?;
+                overruled.push(id);
+            }
+        }
+    }
+    draft.emit(None, Body::GateDefined(gate.clone()))?;
+    for id in overruled {
+        let check = Some(gate.check.clone());
+        let overruled = Overruled { gate: gate.key.clone(), what: Override::Redefined, check };
+        draft.emit(id, Body::GateOverridden(overruled))?;
     }
     Ok(())
+}
+
+/// Refuses a definition that is too large, has no title, or asks for what cannot be done.
+fn check(gate: &Gate) -> Decision {
+    limits::check_text("a gate's description", &gate.description)?;
+    let invalid = |what: &str, why: String| Err(Refusal::Invalid { what: what.to_owned(), why });
+    if gate.title.trim().is_empty() || gate.title.chars().count() > TITLE_CHARS {
+        return invalid("the title", format!("a gate's title has 1 to {TITLE_CHARS} characters"));
+    }
+    match gate.check.fault() {
+        Some(why) => invalid("the check", why),
+        None if gate.check.command.is_some() && !gate.auto => {
+            invalid("the check", "a gate with a command is judged by a machine: it is `auto`".to_owned())
+        }
+        None if gate.check.command.is_none() && gate.check.env_key.is_some() => {
+            invalid("the check", "a key of the environment belongs to a command".to_owned())
+        }
+        None => Ok(()),
+    }
+}
+
+/// The issues that somebody holds and that carry the gate.
+fn held_with(draft: &Draft<'_>, key: &GateKey) -> Decision<Vec<IssueId>> {
+    let table = draft.state().table()?;
+    let held = table.issues().filter(|issue| issue.holder().is_some() && carries(*issue, key));
+    Ok(held.map(Entry::id).collect())
+}
+
+fn carries(issue: Entry<'_>, key: &GateKey) -> bool {
+    issue.gates().any(|(name, _)| name == key.as_str())
+}
+
+/// What the holder of `issue` must pass, if somebody holds it.
+fn frozen<'i>(issue: &'i Issue, key: &GateKey) -> Option<&'i Check> {
+    issue.claim.as_ref()?.gates.get(key)
+}
+
+/// Refuses a named actor who would weaken a gate of what it holds.
+fn refuse_holder(draft: &Draft<'_>, issue: &Issue, key: &GateKey) -> Decision {
+    let holds = issue.claim.as_ref().is_some_and(|claim| claim.by == draft.context.actor);
+    match draft.context.named && holds {
+        true => Err(Refusal::GateFrozen { id: issue.id, key: key.clone() }),
+        false => Ok(()),
+    }
 }
 
 /// Takes a gate's definition away. Refused while unfinished issues carry it.
 pub fn undefine(draft: &mut Draft<'_>, key: &GateKey) -> Decision {
     require_gates(draft.state(), [key])?;
     let table = draft.state().table()?;
-    let carries =
-        |issue: &Entry<'_>| !issue.state().is_finished() && issue.gates().any(|(name, _)| name == key.as_str());
-    let users: Vec<Named> = table.issues().filter(carries).map(Named::from).collect();
+    let unfinished = table.issues().filter(|issue| !issue.state().is_finished() && carries(*issue, key));
+    let users: Vec<Named> = unfinished.map(Named::from).collect();
     if !users.is_empty() {
         return Err(Refusal::GateInUse { key: key.clone(), by: users });
     }
-    draft.emit(None, Body::GateUndefined(GateRef { gate: key.clone() }))
+    draft.emit(None, Body::GateUndefined(GateRef::new(key)))
 }
 
 /// Puts gates on an issue. Quiet for those it has.
@@ -59,13 +120,22 @@ pub fn add(draft: &mut Draft<'_>, prefix: &IdPrefix, keys: &[GateKey]) -> Decisi
         return Err(Refusal::Finished { id: issue.id, state: issue.state, what: "gates" });
     }
     for gate in new {
-        draft.emit(issue.id, Body::GateAdded(GateRef { gate: gate.clone() }))?;
+        put_on(draft, &issue, gate)?;
     }
     limits::check_issue(&draft.issue(issue.id)?)?;
     Ok(issue.id)
 }
 
+/// Puts a gate on an issue. What others put on, the holder must pass.
+pub(super) fn put_on(draft: &mut Draft<'_>, issue: &Issue, key: &GateKey) -> Decision {
+    let by_other = issue.claim.as_ref().is_some_and(|claim| claim.by != draft.context.actor);
+    let check = if by_other { draft.state().gate(key)?.map(|gate| gate.check) } else { None };
+    draft.emit(issue.id, Body::GateAdded(GateRef { gate: key.clone(), check }))
+}
+
 /// Takes gates off an issue. Quiet for defined ones it does not have.
+///
+/// Whoever holds the issue cannot take off what it was claimed with; others can, and the events say so.
 pub fn remove(draft: &mut Draft<'_>, prefix: &IdPrefix, keys: &[GateKey]) -> Decision<IssueId> {
     let issue = draft.resolve(prefix)?;
     require_gates(draft.state(), keys.iter().filter(|key| !issue.gates.contains_key(*key)))?;
@@ -77,52 +147,12 @@ pub fn remove(draft: &mut Draft<'_>, prefix: &IdPrefix, keys: &[GateKey]) -> Dec
         }
     }
     for gate in present {
-        draft.emit(issue.id, Body::GateRemoved(GateRef { gate: gate.clone() }))?;
+        if frozen(&issue, gate).is_some() {
+            refuse_holder(draft, &issue, gate)?;
+            let overruled = Overruled { gate: gate.clone(), what: Override::Removed, check: None };
+            draft.emit(issue.id, Body::GateOverridden(overruled))?;
+        }
+        draft.emit(issue.id, Body::GateRemoved(GateRef::new(gate)))?;
     }
-    Ok(issue.id)
-}
-
-/// A verdict as given by hand.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// Passed or failed.
-    pub passed: bool,
-    /// Whether the judge was named for this command (`--by`) and so may judge what others hold.
-    pub by_other: bool,
-    /// What was judged, and a remark.
-    pub judgement: Judgement,
-}
-
-/// Judges a gate of an issue, putting it on first when it is missing. The last gate of a gated issue
-/// to pass completes it.
-pub fn judge(draft: &mut Draft<'_>, prefix: &IdPrefix, verdict: &Verdict) -> Decision<IssueId> {
-    let issue = draft.resolve(prefix)?;
-    let key = &verdict.judgement.gate;
-    let known = issue.gates.get(key);
-    require_gates(draft.state(), [key])?;
-    let status = if verdict.passed { GateStatus::Passed } else { GateStatus::Failed };
-    let repeated = known.is_some_and(|known| {
-        known.status == status
-            && known.by.as_ref() == Some(&draft.context.actor)
-            && known.tree == verdict.judgement.tree
-            && known.note == verdict.judgement.note
-    });
-    if repeated {
-        return Ok(issue.id);
-    }
-    if !verdict.by_other {
-        authorize(draft, &issue)?;
-    }
-    if issue.state.is_finished() && !verdict.passed {
-        return Err(Refusal::Finished { id: issue.id, state: issue.state, what: "verdicts" });
-    }
-    if known.is_none() {
-        draft.emit(issue.id, Body::GateAdded(GateRef { gate: key.clone() }))?;
-    }
-    let judgement = verdict.judgement.clone();
-    let body = if verdict.passed { Body::GatePassed(judgement) } else { Body::GateFailed(judgement) };
-    draft.emit(issue.id, body)?;
-    limits::check_issue(&draft.issue(issue.id)?)?;
-    complete_if_gates_passed(draft, &issue)?;
     Ok(issue.id)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::domain::draft::Draft;
-use crate::domain::event::{self, Body};
+use crate::domain::event;
 use crate::domain::gate::Gate;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
@@ -187,10 +187,9 @@ fn import_gates(
             Some(before) if before == gate => {}
             Some(before) => {
                 check_gate_unmoved(draft, file, before)?;
-                gate::check(gate)?;
-                draft.emit(None, Body::GateDefined(gate.clone()))?;
+                gate::redefine(draft, before, gate)?;
             }
-            None => gate::define(draft, gate)?,
+            None => gate::define(draft, gate, false)?,
         }
     }
     for (key, before) in base.iter().filter(|(key, _)| !now.contains_key(*key)) {

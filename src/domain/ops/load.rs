@@ -125,7 +125,7 @@ fn define(draft: &mut Draft<'_>, line: usize, gate: &Gate) -> Decision<bool> {
     if draft.state().gate(&gate.key)?.is_some() {
         return Ok(false);
     }
-    super::gate::define(draft, gate).map_err(|why| match why {
+    super::gate::define(draft, gate, false).map_err(|why| match why {
         Refusal::Invalid { what, why } => invalid(line, format!("{what}: {why}")),
         other => other,
     })?;

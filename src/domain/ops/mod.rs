@@ -6,9 +6,11 @@ pub mod dep;
 pub mod gate;
 pub mod import;
 pub mod issue;
+pub mod link;
 pub mod load;
 mod ownership;
 pub mod state;
 pub mod talk;
+pub mod verdict;
 
 pub use ownership::authorize;

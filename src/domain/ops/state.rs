@@ -3,9 +3,10 @@
 use crate::domain::draft::Draft;
 use crate::domain::event::{Body, Ended, Transition};
 use crate::domain::issue::{Issue, WatchedField};
-use crate::domain::refusal::{Decision, Named, NamedGate, Refusal, Unseen};
+use crate::domain::refusal::{Decision, Named, Refusal, Unseen};
 use crate::domain::snapshot::Snapshot;
-use crate::domain::state::State;
+use crate::domain::standing::{Standing, standings};
+use crate::domain::state::{Stage, State};
 
 use super::authorize;
 use super::claim::{Terms, take};
@@ -39,13 +40,13 @@ pub fn set_state(draft: &mut Draft<'_>, issue: &Issue, to: State, finish: &Finis
             take(draft, id, &Terms { holder: draft.context.actor.clone(), ttl: None })
         }
         State::Gated => {
-            if issue.outstanding_gates().next().is_none() {
+            if outstanding(draft, issue)?.is_empty() {
                 return draft.emit(id, Body::IssueCompleted(ended()));
             }
             draft.emit(id, Body::IssueStateChanged(Transition { from, to }))
         }
         State::Done => {
-            check_gates(issue)?;
+            check_gates(draft, issue, to)?;
             draft.emit(id, Body::IssueCompleted(ended()))
         }
         State::Rejected => draft.emit(id, Body::IssueRejected(ended())),
@@ -57,7 +58,7 @@ pub fn set_state(draft: &mut Draft<'_>, issue: &Issue, to: State, finish: &Finis
 pub(super) fn complete_if_gates_passed(draft: &mut Draft<'_>, before: &Issue) -> Decision {
     let issue = draft.issue(before.id)?;
     if issue.state == State::Gated
-        && issue.outstanding_gates().next().is_none()
+        && outstanding(draft, &issue)?.is_empty()
         && draft.state().blockers(&issue)?.is_empty()
     {
         draft.emit(issue.id, Body::IssueCompleted(Ended { from: State::Gated, reason: None }))?;
@@ -73,12 +74,22 @@ fn check_unblocked(draft: &Draft<'_>, issue: &Issue, to: State) -> Decision {
     Err(Refusal::Blocked { id: issue.id, to, by: blockers.iter().map(Named::from).collect() })
 }
 
-fn check_gates(issue: &Issue) -> Decision {
-    let gates: Vec<NamedGate> = issue
-        .outstanding_gates()
-        .map(|(key, verdict)| NamedGate { key: key.clone(), status: verdict.status })
-        .collect();
-    if gates.is_empty() { Ok(()) } else { Err(Refusal::GatesPending { id: issue.id, gates }) }
+/// The gates of `issue` that are not passed by what they ask for now.
+fn outstanding(draft: &Draft<'_>, issue: &Issue) -> Decision<Vec<Standing>> {
+    let mut standings = standings(draft.state(), issue)?;
+    standings.retain(|standing| !standing.holds());
+    Ok(standings)
+}
+
+/// Refuses to go on to `to` while gates that hold it back are not passed: those of the stage `start` a claim, all
+/// of them everything else.
+pub(super) fn check_gates(draft: &Draft<'_>, issue: &Issue, to: State) -> Decision {
+    let mut open = outstanding(draft, issue)?;
+    open.retain(|standing| to != State::InProgress || standing.stage() == Stage::Start);
+    if open.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::GatesPending { id: issue.id, gates: open.iter().map(Standing::named).collect(), to })
 }
 
 /// Refuses a holder who finishes what others have changed meanwhile, unless it says it has seen that.

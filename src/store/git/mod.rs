@@ -98,6 +98,11 @@ impl GitStore {
         &self.common_dir
     }
 
+    /// The folder of local state, which all work trees share and no fetch writes to.
+    pub fn local_state(&self) -> &Path {
+        &self.state_dir
+    }
+
     /// The top of the work tree; `None` in a bare repository.
     pub fn work_tree(&self) -> Option<PathBuf> {
         self.repo().workdir().map(locate::absolute)

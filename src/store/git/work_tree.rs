@@ -1,5 +1,6 @@
 //! What the work tree holds: the evidence a verdict rests on.
 
+use crate::git_process::StatusEntry;
 use crate::store::StoreResult;
 
 use super::GitStore;
@@ -9,28 +10,59 @@ use super::GitStore;
 pub struct Head {
     /// The commit that is checked out.
     pub commit: Option<String>,
-    /// The tree of the work tree as it stands: the commit's when nothing differs.
+    /// The tree of the work tree as it stands: the commit's when nothing differs. `None` where no tree can tell:
+    /// without a work tree, or with changes inside of a submodule.
     pub tree: Option<String>,
+    /// What differs from the commit.
+    pub changed: Vec<StatusEntry>,
 }
 
 impl GitStore {
     /// The commit that is checked out and the tree of the work tree, changes and new files included.
     ///
-    /// Runs git: two child processes when the work tree is clean, three otherwise.
+    /// Runs git: one child process when the work tree is clean, three otherwise.
     pub fn evidence(&self) -> StoreResult<Head> {
-        let commit = self.repo().head_id().ok().map(|id| id.to_string());
+        let commit = self.head_commit();
         if self.work_tree().is_none() {
-            return Ok(Head { commit, tree: None });
+            return Ok(Head { commit, ..Head::default() });
         }
         let git = self.git();
+        let changed = git.status()?;
         let head_tree = self.repo().head_tree_id().ok().map(|id| id.to_string());
         let tree = match head_tree {
-            Some(tree) if git.is_clean()? => Some(tree),
+            _ if changed.iter().any(|entry| entry.submodule_moved) => None,
+            Some(tree) if changed.is_empty() => Some(tree),
             _ => {
                 let index = self.repo().index_path();
                 Some(git.write_work_tree(&index, self.objects.folder(), &self.state_dir)?)
             }
         };
-        Ok(Head { commit, tree })
+        Ok(Head { commit, tree, changed })
+    }
+
+    /// The commit that is checked out.
+    pub fn head_commit(&self) -> Option<String> {
+        self.repo().head_id().ok().map(|id| id.to_string())
+    }
+
+    /// The message of the commit that is checked out.
+    pub fn head_message(&self) -> Option<String> {
+        Some(self.repo().head_commit().ok()?.message_raw().ok()?.to_string())
+    }
+
+    /// How many parents the commit that is checked out has.
+    pub fn head_parents(&self) -> usize {
+        self.repo().head_commit().map_or(0, |commit| commit.parent_ids().count())
+    }
+
+    /// The name of the branch that is checked out; `None` when HEAD is detached.
+    pub fn branch(&self) -> Option<String> {
+        let name = self.repo().head_name().ok()??;
+        Some(name.shorten().to_string())
+    }
+
+    /// The folder of this work tree's own state: HEAD, the index, merges under way.
+    pub fn git_dir(&self) -> std::path::PathBuf {
+        super::locate::absolute(self.repo().git_dir())
     }
 }

@@ -10,6 +10,7 @@
 //! fit is read from the documents instead; failing to write it is no failure.
 
 mod file;
+mod held;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ use super::snapshot::TreeSnapshot;
 use super::{Difference, Tree, by_issue, issue_of_path};
 
 use file::{Header, Kept};
+
+pub(super) use held::held;
 
 /// Where the index is kept. The number is the version of the form, so that two versions of this program
 /// keep out of each other's way.

@@ -1,4 +1,4 @@
-//! Which commits have to do with an issue or an operation, without walking the history.
+//! Which commits have to do with an issue, an operation or a verdict, without walking the history.
 //!
 //! Two files stand in the folder of local state. `history-1` lists, sorted by key, the commits of the
 //! history up to one of them, `recent-1` those that came since. A search looks the key up in both and
@@ -38,6 +38,8 @@ pub enum Key<'a> {
     Issue(IssueId),
     /// The commit made under a caller's key.
     Operation(&'a OpId),
+    /// Commits with a verdict under this key of evidence.
+    Evidence(&'a str),
 }
 
 /// The number under which commits stand that may hold events of any issue.
@@ -48,7 +50,8 @@ impl Key<'_> {
     fn numbers(self) -> Vec<u64> {
         match self {
             Key::Issue(id) => vec![of_issue(id.prefix()), ANY],
-            Key::Operation(op_id) => vec![of_operation(op_id.as_str())],
+            Key::Operation(op_id) => vec![of_text(op_id.as_str())],
+            Key::Evidence(key) => vec![of_text(key)],
         }
     }
 }
@@ -57,8 +60,8 @@ fn of_issue(prefix: u32) -> u64 {
     u64::from(prefix)
 }
 
-fn of_operation(op_id: &str) -> u64 {
-    let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, op_id.as_bytes()).as_u64_pair().0;
+fn of_text(key: &str) -> u64 {
+    let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).as_u64_pair().0;
     // Apart from issues, which are small, and from `ANY`.
     (digest | 1 << 63) & !1
 }
@@ -69,7 +72,8 @@ fn numbers_of(info: &CommitInfo) -> Vec<u64> {
         Mentioned::All(prefixes) => prefixes.into_iter().map(of_issue).collect(),
         Mentioned::Part => vec![ANY],
     };
-    numbers.extend(message::Trailers::parse(&info.message).op_id.as_deref().map(of_operation));
+    let trailers = message::Trailers::parse(&info.message);
+    numbers.extend(trailers.op_id.iter().chain(&trailers.evidence).map(|key| of_text(key)));
     numbers.sort_unstable();
     numbers.dedup();
     numbers

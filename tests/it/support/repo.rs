@@ -162,6 +162,31 @@ impl Repo {
         Output::new(format!("git {}", args.join(" ")), output)
     }
 
+    /// Runs git as an agent, so that hooks act for it.
+    pub fn git_as(&self, agent: &str, args: &[&str]) -> Output {
+        self.git_as_in(agent, &self.dir.clone(), args)
+    }
+
+    /// Runs git as an agent in another folder.
+    pub fn git_as_in(&self, agent: &str, dir: &Path, args: &[&str]) -> Output {
+        let mut command = self.command_in(dir, "git");
+        let output = command.args(args).env("JIT_AGENT", agent).output().expect("git can be started");
+        Output::new(format!("git {}", args.join(" ")), output)
+    }
+
+    /// Defines a gate with a command.
+    #[track_caller]
+    pub fn gate(&self, key: &str, command: &str, more: &[&str]) {
+        let mut args = vec!["gate", "define", key, "--title", key, "--command", command];
+        args.extend(more);
+        self.jit(&args).ok();
+    }
+
+    /// How often a command left a line in this file beside the repository.
+    pub fn lines(&self, name: &str) -> usize {
+        std::fs::read_to_string(self.root.path().join(name)).map_or(0, |text| text.lines().count())
+    }
+
     /// Runs a shell script that must succeed, and gives what it prints.
     #[track_caller]
     pub fn run_script(&self, script: &str) -> String {

@@ -1,14 +1,41 @@
 //! git as a child process: the few things gitoxide does not do, or git does better.
 //!
-//! Nothing but this file starts git.
+//! Nothing but this folder starts git.
 
-use std::ffi::OsStr;
-use std::io::IsTerminal;
-use std::os::unix::process::CommandExt;
+mod commits;
+mod remotes;
+mod upkeep;
+mod work_tree;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::store::{StoreError, StoreResult};
+
+pub use commits::{ISSUE_TRAILER, Named};
+pub use work_tree::StatusEntry;
+
+/// The variables that tie a process to one repository, as `git rev-parse --local-env-vars` lists them. What runs
+/// on its own behalf, a gate's command say, must not inherit them from a hook.
+pub const REPOSITORY_VARIABLES: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REFLOG_ACTION",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
 
 /// git, set up for one repository.
 #[derive(Clone, Debug)]
@@ -43,9 +70,12 @@ impl Git {
         let mut command = Command::new("git");
         command.current_dir(&self.dir).stdin(Stdio::null()).env("LC_ALL", "C");
         if let Some(git_dir) = &self.git_dir {
-            // A hook's environment may name another index or a quarantine; those stay. The repository and
-            // the work tree are said outright.
-            command.env("GIT_DIR", git_dir).env_remove("GIT_WORK_TREE").env_remove("GIT_PREFIX");
+            // A hook's environment may name a quarantine, which stays. The repository, the work tree and the
+            // index are said outright: in a hook git's own index is the one of the commit that is being made.
+            command.env("GIT_DIR", git_dir);
+            for variable in ["GIT_WORK_TREE", "GIT_PREFIX", "GIT_INDEX_FILE", "GIT_REFLOG_ACTION"] {
+                command.env_remove(variable);
+            }
             if let Some(work_tree) = &self.work_tree {
                 command.env("GIT_WORK_TREE", work_tree);
             }
@@ -125,34 +155,6 @@ impl Git {
         }
     }
 
-    /// Whether the work tree holds nothing but what is committed; ignored files do not count.
-    pub fn is_clean(&self) -> StoreResult<bool> {
-        let mut command = self.command(&["status", "--porcelain", "--untracked-files=normal", "-z"]);
-        command.env("GIT_OPTIONAL_LOCKS", "0");
-        Ok(self.read("comparing the work tree", &mut command)?.is_empty())
-    }
-
-    /// The tree that committing everything in the work tree would make.
-    ///
-    /// Index and new objects go into a folder below `scratch` that is gone afterwards: only the id is wanted.
-    pub fn write_work_tree(&self, index: &Path, objects: &Path, scratch: &Path) -> StoreResult<String> {
-        let doing = "recording the work tree";
-        std::fs::create_dir_all(scratch).map_err(StoreError::io(doing))?;
-        let dir = tempfile::Builder::new().prefix("index-").tempdir_in(scratch).map_err(StoreError::io(doing))?;
-        let copy = dir.path().join("index");
-        if index.exists() {
-            std::fs::copy(index, &copy).map_err(StoreError::io(doing))?;
-        }
-        let with_index = |args: &[&str]| {
-            let mut command = self.command(args);
-            command.env("GIT_INDEX_FILE", &copy);
-            command.env("GIT_OBJECT_DIRECTORY", dir.path()).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects);
-            command
-        };
-        self.read(doing, &mut with_index(&["add", "--all"]))?;
-        self.read(doing, &mut with_index(&["write-tree"]))
-    }
-
     /// Puts a pack into the repository, with its index.
     pub fn take_pack(&self, pack: &[u8]) -> StoreResult<()> {
         use std::io::Write;
@@ -170,85 +172,6 @@ impl Git {
         }
         written.map_err(StoreError::io(doing))
     }
-
-    /// Starts `PROGRAM gc --auto` and does not wait for it. Failing to start it does no harm.
-    #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
-    pub fn start_tidying(&self, program: &Path, repository: &Path) {
-        let mut command = Command::new(program);
-        command.args(["gc", "--auto", "--quiet"]).env("GIT_DIR", repository).env_remove("GIT_WORK_TREE");
-        command.current_dir(repository).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        // In a group of its own, so that what interrupts this command does not end that one.
-        let _ = command.process_group(0).spawn();
-    }
-
-    /// Rolls loose objects and small packs up into one pack.
-    pub fn roll_up(&self) -> StoreResult<()> {
-        // Others are writing meanwhile: one processor is left to them, and speed matters more than the last
-        // bytes, which `git gc` squeezes out later.
-        let configured = ["-c", "pack.threads=1", "-c", "pack.compression=1"];
-        let repack = ["repack", "--geometric=2", "-d", "-l", "--quiet", "--no-write-bitmap-index"];
-        let args = [&configured[..], &repack].concat();
-        self.read("packing loose objects", &mut self.command(&args)).map(drop)
-    }
-
-    /// Runs `git gc` to its end.
-    pub fn gc(&self, args: &[&str]) -> StoreResult<()> {
-        let mut command = self.command(&["-c", "gc.autoDetach=false", "gc"]);
-        self.read("tidying up", command.args(args)).map(drop)
-    }
-
-    /// What `git count-objects` says, a line a field.
-    pub fn count_objects(&self) -> StoreResult<String> {
-        self.read("counting objects", &mut self.command(&["count-objects", "-v"]))
-    }
-
-    /// The names of the remotes.
-    pub fn remotes(&self) -> StoreResult<Vec<String>> {
-        let names = self.read("listing remotes", &mut self.command(&["remote"]))?;
-        Ok(names.lines().map(str::to_owned).collect())
-    }
-
-    /// Whether `remote` has the ref `name`. An error means that nobody can say.
-    pub fn remote_has(&self, remote: &str, name: &str) -> StoreResult<bool> {
-        let doing = format!("asking {remote} for {name}");
-        let mut command = self.command(&["ls-remote", "--exit-code", "--quiet", remote, name]);
-        let output = self.run(&doing, quiet_prompts(&mut command))?;
-        match output.status.code() {
-            Some(0) => Ok(true),
-            Some(2) => Ok(false),
-            _ => Err(failed(&doing, &output)),
-        }
-    }
-
-    /// Fetches the ref `from` of `remote` into `to`, with all its objects.
-    pub fn fetch_ref(&self, remote: &str, from: &str, to: &str) -> StoreResult<()> {
-        self.fetch(remote, from, to, &[])
-    }
-
-    /// Fetches as [`Git::fetch_ref`] does, also what seems to be here already.
-    pub fn fetch_again(&self, remote: &str, from: &str, to: &str) -> StoreResult<()> {
-        self.fetch(remote, from, to, &["--refetch"])
-    }
-
-    fn fetch(&self, remote: &str, from: &str, to: &str, more: &[&str]) -> StoreResult<()> {
-        let refspec = format!("+{from}:{to}");
-        // A person sees how far a long fetch is; for everybody else git keeps quiet.
-        let watched = std::io::stderr().is_terminal();
-        let tell = if watched { "--progress" } else { "--quiet" };
-        let mut args = vec!["fetch", tell, "--no-filter", "--no-tags", "--no-write-fetch-head", "--refmap="];
-        args.extend(more);
-        args.extend([remote, &refspec]);
-        let mut command = self.command(&args);
-        if watched {
-            command.stderr(Stdio::inherit());
-        }
-        self.read(&format!("fetching {from} from {remote}"), quiet_prompts(&mut command)).map(drop)
-    }
-}
-
-/// Nobody sits at the other end of a command that an agent runs.
-fn quiet_prompts(command: &mut Command) -> &mut Command {
-    command.env("GIT_TERMINAL_PROMPT", "0").env(OsStr::new("GCM_INTERACTIVE"), "never")
 }
 
 fn failed(doing: &str, output: &Output) -> StoreError {

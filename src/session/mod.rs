@@ -1,14 +1,14 @@
 //! The composition root: repository, environment, actor, clock, ids, store and mirror, put together once.
 
+mod who;
+
 use std::cell::{Cell, OnceCell, RefCell};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::domain::draft::{Context, Draft, resolve};
-use crate::domain::id::{EventId, IdPrefix, IssueId};
+use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
 use crate::domain::name::{Actor, OpId};
 use crate::domain::refusal::Decision;
@@ -19,10 +19,10 @@ use crate::error::{Class, Error, Result};
 use crate::mirror::{Manner, Mirror};
 use crate::progress::Progress;
 use crate::store::git::{GitStore, GitTree};
-use crate::store::message;
 use crate::store::snapshot::TreeSnapshot;
 use crate::store::transact::{self, Change, Failure, Request};
 use crate::store::{Backend, CommitId, StoreError, Unpublished};
+use crate::store::{history, message};
 
 /// What the caller said for every command.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub struct Caller {
     pub request: String,
     /// `-C`.
     pub dir: Option<PathBuf>,
+    /// `--quiet`.
+    pub quiet: bool,
     /// `--json`: the result is wanted as a document, with everything that belongs to it.
     pub wants_json: bool,
 }
@@ -98,7 +100,7 @@ impl Session {
         let store = GitStore::open(&start, environment.git_dir.as_deref())?;
         let clock: Box<dyn Fn() -> Timestamp> = match environment.clock.as_deref() {
             Some(text) => {
-                let fixed: Timestamp = parse("JIT_CLOCK", text)?;
+                let fixed: Timestamp = who::parse("JIT_CLOCK", text)?;
                 Box::new(move || fixed)
             }
             None => Box::new(system_clock),
@@ -134,6 +136,11 @@ impl Session {
     /// Whether the result is wanted as a document.
     pub fn wants_json(&self) -> bool {
         self.caller.wants_json
+    }
+
+    /// Whether confirmations and hints are to be left out.
+    pub fn is_quiet(&self) -> bool {
+        self.caller.quiet
     }
 
     /// Something the caller should know that is not the result.
@@ -211,42 +218,6 @@ impl Session {
         Ok(View { commit, state })
     }
 
-    /// Who acts, and whether that was said by name.
-    ///
-    /// In this order: the command's own argument, `--as`, `JIT_AGENT`, `git config jit.agent`; else a
-    /// person, called as git's user is.
-    pub fn actor(&self, own: Option<&Actor>) -> Result<(Actor, bool)> {
-        if let Some(actor) = own.or(self.caller.actor.as_ref()) {
-            return Ok((actor.clone(), true));
-        }
-        if let Some(agent) = self.environment.agent.as_deref() {
-            return Ok((parse("JIT_AGENT", agent)?, true));
-        }
-        if let Some(agent) = self.store.config("jit.agent") {
-            return Ok((parse("the git configuration key jit.agent", OsStr::new(&agent))?, true));
-        }
-        let variables = [&self.environment.author.0, &self.environment.user];
-        let variable = || variables.into_iter().flatten().find_map(|name| name.clone().into_string().ok());
-        let name = self.store.config("user.name").or_else(variable);
-        let name: String = name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
-        let name = if name.trim().is_empty() { "unknown" } else { name.trim() };
-        let actor = format!("human:{name}").parse().map_err(Error::usage)?;
-        Ok((actor, false))
-    }
-
-    /// Name and address for commits, as git would choose them.
-    fn author(&self) -> (String, String) {
-        let given = |value: &Option<std::ffi::OsString>| value.as_deref().and_then(OsStr::to_str).map(str::to_owned);
-        let name = given(&self.environment.author.0).or_else(|| self.store.config("user.name"));
-        let email = given(&self.environment.author.1).or_else(|| self.store.config("user.email"));
-        let clean = |text: Option<String>, otherwise: &str| {
-            let text: String =
-                text.unwrap_or_default().chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect();
-            if text.trim().is_empty() { otherwise.to_owned() } else { text.trim().to_owned() }
-        };
-        (clean(name, "jit"), clean(email, "jit@localhost"))
-    }
-
     /// A commit that is there already, to be pointed to in place of `parent`.
     pub fn existing(&self, id: &CommitId, parent: Option<&CommitId>, subject: String) -> Result<Unpublished> {
         let time = self.store.info(id)?.time;
@@ -258,7 +229,7 @@ impl Session {
         if let Some(by) = &manners.by {
             (actor, named) = (by.clone(), false);
         }
-        let token = self.environment.claim.as_deref().map(|text| parse::<EventId>("JIT_CLAIM", text)).transpose()?;
+        let token = self.claim_token()?;
         let now = self.now();
         Ok(Context {
             actor,
@@ -301,9 +272,20 @@ impl Session {
         change.map_err(|failure| self.explain(failure))
     }
 
+    /// Whether the operation with the caller's key was carried out before, in the history of `tip`.
+    pub fn done_before(&self, tip: &CommitId) -> Result<bool> {
+        let Some(op_id) = &self.caller.op_id else { return Ok(false) };
+        Ok(history::operation(&self.store, tip, op_id)?.is_some())
+    }
+
     /// Decides as [`Session::change`] does, and changes nothing. Gives the tip on which it was decided.
-    pub fn rehearse(&self, command: &str, decide: impl FnOnce(&mut Draft<'_>) -> Decision<()>) -> Result<CommitId> {
-        let request = self.request(command, &Manners::default())?;
+    pub fn rehearse(
+        &self,
+        command: &str,
+        manners: &Manners,
+        decide: impl FnOnce(&mut Draft<'_>) -> Decision<()>,
+    ) -> Result<CommitId> {
+        let request = self.request(command, manners)?;
         let tip = transact::rehearse(&self.store, &request, &mut RandomIds::default(), decide);
         tip.map_err(|failure| self.explain(failure))
     }
@@ -372,9 +354,4 @@ impl Session {
             Err(why) => self.notice(format!("the mirror at {} is not up to date: {why}", mirror.dir().display())),
         }
     }
-}
-
-fn parse<T: FromStr<Err = String>>(what: &str, text: &OsStr) -> Result<T> {
-    let text = text.to_str().ok_or_else(|| Error::usage(format!("{what} is no valid UTF-8")))?;
-    text.parse().map_err(|why| Error::usage(format!("{what}: {why}")))
 }

@@ -1,0 +1,40 @@
+#!/bin/sh
+# jit hook @HOOK@: put here by `jit hooks install`, taken away by `jit hooks uninstall`.
+# A hook that was here before stands beside this file and is called first.
+hook=@HOOK@
+kept="${0%/*}/$hook.before-jit"
+
+call_kept() (
+    [ -x "$kept" ] && [ -z "$JIT_HOOK_PROBE" ] || exit 0
+    export JIT_HOOK_INSIDE="$hook"
+    IFS= read -r first < "$kept"
+    case $first in
+    # A script of the shell is read in place, so that it sees the name it was written for.
+    '#!/bin/sh' | '#!/usr/bin/env sh') . "$kept" ;;
+    *) "$kept" "$@" ;;
+    esac
+)
+
+call_jit() {
+    # Some hooks start themselves a second time; jit has its turn after the first.
+    if [ "$JIT_HOOK_INSIDE" = "$hook" ]; then
+        exit 0
+    elif command -v jit > /dev/null 2>&1; then
+        jit hooks run "$hook" "$@"
+    else
+        echo "warning: jit is not on the PATH, so its $hook hook does nothing" >&2
+    fi
+}
+
+case $hook in
+pre-push | post-rewrite)
+    # What git says on stdin is for both.
+    said=$(cat && echo .)
+    printf %s "${said%.}" | call_kept "$@" || exit
+    printf %s "${said%.}" | call_jit "$@"
+    ;;
+*)
+    if [ -e "$kept" ]; then call_kept "$@" || exit; fi
+    call_jit "$@"
+    ;;
+esac

@@ -1,0 +1,163 @@
+//! `jit gate define`, `undefine`, `list` and `show`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::domain::draft::require_gates;
+use crate::domain::gate::{Check, Gate};
+use crate::domain::issue::Extra;
+use crate::domain::name::GateKey;
+use crate::domain::ops::gate;
+use crate::domain::snapshot::Snapshot;
+use crate::domain::state::Stage;
+use crate::domain::time::parse_duration;
+use crate::error::Result;
+use crate::gates::trust;
+use crate::report::Report;
+use crate::report::gate::{GateDoc, Gates};
+use crate::session::{Manners, Session};
+use crate::store::StoreError;
+
+/// Define a gate
+///
+/// With a command the gate gets its verdict by running it: exit 0 passes, 75 says that it cannot tell, anything
+/// else fails. Defining it here is also the consent to run it on this machine. Reads the definition of that key;
+/// with --replace also the index and the held issues that carry the gate.
+#[derive(Args, Debug)]
+pub struct Define {
+    /// The key: letters, digits, `.`, `_` and `-`
+    key: GateKey,
+    /// One line that says what the gate asks
+    #[arg(short, long)]
+    title: String,
+    /// More about it
+    #[arg(short, long = "desc", alias = "description", default_value = "", hide_default_value = true)]
+    desc: String,
+    /// A machine judges, not a person
+    #[arg(long)]
+    auto: bool,
+    /// What judges: a command for `sh -c`, run in the work tree
+    #[arg(short, long, value_name = "CMD", allow_hyphen_values = true)]
+    command: Option<String>,
+    /// What it holds back: the claim (start), a commit, or done (finish)
+    #[arg(long, default_value = "finish", value_name = "STAGE")]
+    stage: Stage,
+    /// End the command after this long: no verdict (default: 10m)
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration, requires = "command")]
+    timeout: Option<Duration>,
+    /// Run it in this folder below the top of the work tree
+    #[arg(long, value_name = "DIR", requires = "command")]
+    workdir: Option<String>,
+    /// A command whose output belongs to the verdict, such as a compiler's version: another one asks for a new run
+    #[arg(long, value_name = "CMD", requires = "command")]
+    env_key: Option<String>,
+    /// Put this in the place of the present definition
+    #[arg(long)]
+    replace: bool,
+}
+
+/// Take the definition of a gate away
+///
+/// Refused while unfinished issues carry it. Reads the index, to find them.
+#[derive(Args, Debug)]
+pub struct Undefine {
+    /// The key
+    key: GateKey,
+}
+
+/// List the defined gates
+///
+/// Reads the definitions.
+#[derive(Args, Debug)]
+pub struct List {}
+
+/// Show the definition of a gate
+///
+/// Reads that definition.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The key
+    key: GateKey,
+}
+
+impl Define {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let check = Check {
+            stage: self.stage,
+            timeout_ms: self.timeout.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+            workdir: self.workdir.map(|dir| dir.trim_matches('/').to_owned()),
+            env_key: self.env_key,
+            command: self.command,
+        };
+        let definition = Gate {
+            key: self.key,
+            title: self.title,
+            description: self.desc,
+            auto: self.auto || check.command.is_some(),
+            check,
+            extra: Extra::new(),
+        };
+        session.change("gate define", &Manners::default(), |draft| {
+            gate::define(draft, &definition, self.replace).map(|()| Vec::new())
+        })?;
+        let (actor, _) = session.actor(None)?;
+        trust(session).agree(definition.check.texts(), &actor, session.now())?;
+        let said = Some(format!("defined {}", definition.key));
+        Ok(Report::Gate(document(session, definition, true, said)))
+    }
+}
+
+/// A definition with whether its command may run here.
+fn document(session: &Session, gate: Gate, defined: bool, said: Option<String>) -> GateDoc {
+    let trust = trust(session);
+    let trusted = gate.check.command.is_some().then(|| gate.check.texts().all(|text| trust.covers(text)));
+    GateDoc { gate, defined, trusted, said }
+}
+
+impl Undefine {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let mut before = None;
+        session.change("gate undefine", &Manners::default(), |draft| {
+            before = draft.state().gate(&self.key)?;
+            gate::undefine(draft, &self.key).map(|()| Vec::new())
+        })?;
+        let said = Some(format!("undefined {}", self.key));
+        let gone = || Gate {
+            key: self.key.clone(),
+            title: String::new(),
+            description: String::new(),
+            auto: false,
+            check: Check::default(),
+            extra: Extra::new(),
+        };
+        Ok(Report::Gate(document(session, before.unwrap_or_else(gone), false, said)))
+    }
+}
+
+impl List {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let view = session.view()?;
+        let mut gates = Vec::new();
+        for key in view.state.gate_keys().map_err(StoreError::from)? {
+            match view.state.gate(&key) {
+                Ok(gate) => gates.extend(gate),
+                Err(damaged) => session.notice(format!("passed over {damaged}; jit fsck says more")),
+            }
+        }
+        Ok(Report::Gates(Gates { count: gates.len(), gates }))
+    }
+}
+
+impl Show {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let view = session.view()?;
+        require_gates(&view.state, [&self.key])?;
+        let gate = view.state.gate(&self.key).map_err(StoreError::from)?.expect("the gate was just found");
+        Ok(Report::Gate(document(session, gate, true, None)))
+    }
+}

@@ -1,0 +1,44 @@
+//! Which issue a commit is for, before it says so itself.
+
+use crate::domain::draft::resolve;
+use crate::domain::id::{IdPrefix, IssueId};
+use crate::domain::issue::Issue;
+use crate::domain::snapshot::Snapshot;
+use crate::error::Result;
+use crate::session::{Session, View};
+use crate::store::StoreError;
+
+/// How branches begin that belong to an issue; its short id follows.
+const BRANCH: &str = "jit/";
+
+/// The issue of the branch `jit/<short-id>`, else the one that the acting agent holds, when it holds exactly one.
+///
+/// Reads the list of held issues, unless the branch says it.
+pub fn issue(session: &Session, view: &View) -> Result<Option<Issue>> {
+    let named = session.store.branch().and_then(|branch| branch.strip_prefix(BRANCH)?.parse::<IdPrefix>().ok());
+    if let Some(prefix) = named
+        && let Ok(issue) = resolve(&view.state, &prefix)
+    {
+        return Ok(Some(issue));
+    }
+    let (actor, _) = session.actor(None)?;
+    let held = view.state.held().map_err(StoreError::from)?;
+    let held: Vec<IssueId> =
+        held.issues().filter(|issue| issue.holder() == Some(actor.as_str())).map(|issue| issue.id()).collect();
+    let issue = |id: &IssueId| view.state.issue(*id).map_err(StoreError::from);
+    match held.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(issue(one)?),
+        several => {
+            // The token in the environment tells which of them this process works for.
+            let Some(token) = session.claim_token()? else { return Ok(None) };
+            for id in several {
+                let found = issue(id)?.filter(|issue| issue.claim.as_ref().is_some_and(|claim| claim.token == token));
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            Ok(None)
+        }
+    }
+}

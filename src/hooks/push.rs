@@ -1,0 +1,75 @@
+//! The hook `pre-push`: only finished work gets onto protected branches.
+
+use serde_json::json;
+
+use crate::domain::snapshot::Snapshot;
+use crate::error::{Class, Error, Result};
+use crate::session::{Session, View};
+use crate::store::StoreError;
+use crate::verify::{Asked, Row, examine};
+
+/// Commits that are listed in a refusal before it says how many more there are.
+const LISTED: usize = 3;
+
+/// Refuses to push commits to protected branches whose issue has gates that are not passed. `input` has a line for
+/// each ref that is pushed.
+pub fn before_push(session: &Session, remote: &str, input: &str) -> Result<()> {
+    let view = session.view()?;
+    let settings = view.state.settings().map_err(StoreError::from)?;
+    let patterns: Vec<glob::Pattern> =
+        settings.protected_branches().iter().filter_map(|text| glob::Pattern::new(text).ok()).collect();
+    if patterns.is_empty() {
+        return Ok(());
+    }
+    for line in input.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [_, local, remote_ref, known] = words.as_slice() else { continue };
+        let Some(branch) = remote_ref.strip_prefix("refs/heads/") else { continue };
+        if is_id(local) && patterns.iter().any(|pattern| pattern.matches(branch)) {
+            check(
+                session,
+                &view,
+                branch,
+                settings.requires_issue(),
+                &range(session, remote, local, known, &patterns)?,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// An id that is not all zeros, which stands for nothing.
+fn is_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.bytes().any(|byte| byte != b'0')
+}
+
+/// The commits that no protected branch of the remote has, as arguments for `git log`. What other branches have
+/// was never asked about.
+fn range(session: &Session, remote: &str, local: &str, known: &str, patterns: &[glob::Pattern]) -> Result<Vec<String>> {
+    let git = session.store.git();
+    let mut args = vec![local.to_owned(), "--not".to_owned()];
+    let branches = git.branches_of(remote)?;
+    let protected = branches.into_iter().filter(|(branch, _)| patterns.iter().any(|pattern| pattern.matches(branch)));
+    args.extend(protected.map(|(_, name)| name));
+    // What the remote has may never have come here.
+    if is_id(known) && git.rev_parse(&format!("{known}^{{commit}}"))?.is_some() {
+        args.push(known.to_owned());
+    }
+    Ok(args)
+}
+
+fn check(session: &Session, view: &View, branch: &str, require_issue: bool, range: &[String]) -> Result<()> {
+    let args: Vec<&str> = range.iter().map(String::as_str).collect();
+    let commits = session.store.git().commits(&args)?;
+    let asked = Asked { finish_trees: false, unnamed: !require_issue };
+    let rows = examine(session, view, &commits, &asked)?;
+    let bad: Vec<&Row> = rows.iter().filter(|row| !row.ok).collect();
+    let Some(first) = bad.first() else { return Ok(()) };
+    let lines: String = bad.iter().take(LISTED).map(|row| format!("\n    {}", row.line())).collect();
+    let more = if bad.len() > LISTED { format!("\n    and {} more", bad.len() - LISTED) } else { String::new() };
+    let message =
+        format!("the branch {branch} is protected, and {} of the commits may not go there:{lines}{more}", bad.len());
+    Err(Error::new(Class::Refused, "push_refused", message)
+        .hint(first.way_out())
+        .details(json!({ "branch": branch, "commits": bad })))
+}
