@@ -11,6 +11,7 @@
     reason = "a program beside the product: it starts processes and prints"
 )]
 
+mod gating;
 mod tracker;
 
 use std::path::Path;
@@ -48,6 +49,7 @@ fn time_size(dir: &Path, size: usize, runs: usize) -> Vec<Row> {
     let tracker = Tracker::make(dir, size);
     eprintln!("{size} issues, made in {:.1} s", started.elapsed().as_secs_f64());
     let mut rows = time_commands(&tracker, runs);
+    rows.extend(gating::time_gates(&tracker, runs));
     rows.extend(time_catching_up(&tracker, runs.div_ceil(6), "with the mirror's files"));
     tracker.set(&["mirror.enabled", "false"]);
     rows.extend(time_catching_up(&tracker, runs.div_ceil(6), "no mirror"));

@@ -38,3 +38,4 @@ pre-push | post-rewrite)
     call_jit "$@"
     ;;
 esac
+# The end of the jit hook.

@@ -15,7 +15,7 @@ use crate::domain::name::GateKey;
 use crate::domain::ops::verdict::verify;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::standing::{Standing, standings};
-use crate::domain::state::Stage;
+use crate::domain::state::{GateStatus, Stage};
 use crate::error::Result;
 use crate::gates::{Outcome, Place, Runner, Verdict, require_trust};
 use crate::git_process::Named;
@@ -118,8 +118,8 @@ pub fn examine_and_run(
     echo: &Arc<dyn Echo>,
 ) -> Result<Vec<Row>> {
     let mut all = look(session, view, commits, asked)?;
-    for (_, standings) in all.iter().flat_map(|examined| &examined.open) {
-        require_trust(session, standings)?;
+    for (issue, standings) in all.iter().flat_map(|examined| &examined.open) {
+        require_trust(session, issue.id, standings)?;
     }
     for examined in &mut all {
         if examined.open.is_empty() {
@@ -208,6 +208,10 @@ fn holds(
     if standing.holds_for(Some(tree), strict) {
         return Ok(true);
     }
+    // What somebody has called bad since is bad, whatever was found before.
+    if standing.verdict.status == GateStatus::Failed && standing.verdict.tree.as_ref() == Some(tree) {
+        return Ok(false);
+    }
     let check = standing.check.as_ref();
     let command = check.and_then(|check| check.command.as_deref());
     let workdir = check.and_then(|check| check.workdir.as_deref());
@@ -220,7 +224,7 @@ fn holds(
             && run.map(|run| run.command.as_str()) == command
             && (run.is_some() || event.issue == Some(issue.id))
     };
-    Ok(history::evidence(&session.store, &view.commit, &key, equal)?.is_some())
+    Ok(history::evidence(&session.store, &view.commit, &key, equal)?.is_some_and(|(passed, ..)| passed))
 }
 
 fn asking(issue: &Issue, standing: &Standing, holds: bool) -> Asking {

@@ -32,6 +32,7 @@ impl Gc {
     pub fn run(self, session: &Session) -> Result<Report> {
         let before = session.store.count_objects()?;
         let mut fanout = None;
+        crate::gates::tidy(session);
         if self.auto {
             session.store.tidy_in_background()?;
         } else {

@@ -2,7 +2,7 @@
 
 use clap::{Args, CommandFactory};
 
-use crate::domain::state::{State, TRANSITIONS};
+use crate::domain::state::{Stage, State, TRANSITIONS};
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::admin::Page;
@@ -27,6 +27,7 @@ const TOPICS: &[Topic] = &[
     Topic { name: "states", page: states },
     Topic { name: "exit-codes", page: exit_codes },
     Topic { name: "environment", page: environment },
+    Topic { name: "gates", page: gates },
 ];
 
 impl Help {
@@ -77,6 +78,28 @@ fn exit_codes() -> String {
     text
 }
 
+fn gates() -> String {
+    let mut text = String::from("What a gate holds back while it is not passed, by its stage:\n\n");
+    for (stage, what) in
+        [(Stage::Start, "the claim"), (Stage::Commit, "a commit for the issue, and done"), (Stage::Finish, "done")]
+    {
+        text.push_str(&format!("  {stage:<8} {what}\n"));
+    }
+    text.push_str(
+        "\nThe command of a gate runs through sh -c at the top of the work tree, and is told:\n\n  \
+           JIT_ISSUE, JIT_GATE, JIT_STAGE   the issue's id, the gate's key and stage\n  \
+           JIT_TREE                         the git tree that is judged\n  \
+           JIT_CONTEXT_FILE                 a file with the issue as JSON\n\n\
+         What its end means:\n\n  \
+           exit 0                           passed\n  \
+           exit 75                          it cannot tell: no verdict\n  \
+           exit 126, 127, 129 to 159        not started, or ended by a signal: no verdict\n  \
+           any other exit                   failed\n\n\
+         There is no verdict either when its time is over or the work tree is another one afterwards.\n",
+    );
+    text
+}
+
 fn environment() -> String {
     "  JIT_AGENT      who acts, as type:name (copilot:worker-1)\n  \
        JIT_CLAIM      the token of the claim under which this process works\n  \
@@ -84,6 +107,7 @@ fn environment() -> String {
        JIT_REMOTE     the remote that jit init looks at\n  \
        JIT_CLOCK      a fixed RFC 3339 time instead of the clock, for tests and replays\n  \
        NO_COLOR       set to anything: no colours\n\n\
+     A gate's command is told what it judges: see jit help gates.\n\
      The variables of git (GIT_DIR, GIT_WORK_TREE, GIT_AUTHOR_NAME, …) are honoured.\n"
         .to_owned()
 }

@@ -32,6 +32,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::domain::name::{Actor, OpId};
 use crate::environment::{Environment, system_clock};
 use crate::error::Error;
+use crate::report::echo::{shown, watched};
 use crate::report::progress::Bar;
 use crate::report::{Colour, Printer, Report};
 use crate::session::{Caller, Session};
@@ -213,7 +214,12 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
         }
         Some(command) => {
             let mirror = command.refreshes_mirror();
-            let session = Session::open(environment, caller, Rc::new(Bar::default()));
+            let is_hook = matches!(&command, Command::Hooks(_));
+            let echo = if is_hook { watched() } else { shown(cli.quiet) };
+            let mut session = Session::open(environment, caller, Rc::new(Bar::default()));
+            if let Ok(session) = &mut session {
+                session.echo = echo;
+            }
             finish(&printer, session, mirror, |session| command.run(session))
         }
     }

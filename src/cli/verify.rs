@@ -1,13 +1,9 @@
 //! `jit verify`.
 
-use std::sync::Arc;
-
 use clap::Args;
 
 use crate::error::{Class, Error, Result};
-use crate::progress::{Echo, Silent};
 use crate::report::Report;
-use crate::report::echo::StderrEcho;
 use crate::report::verify::Verified;
 use crate::session::Session;
 use crate::verify::{Asked, examine, examine_and_run};
@@ -38,7 +34,7 @@ impl Verify {
             let message = format!("`{}` names no commits", self.range);
             Error::new(Class::NotFound, "no_revision", message).hint("jit verify main..HEAD")
         };
-        if self.range.starts_with('-') || self.range.chars().any(char::is_whitespace) {
+        if self.range.starts_with(['-', '^']) || self.range.chars().any(char::is_whitespace) {
             return Err(no_range());
         }
         let view = session.view()?;
@@ -62,9 +58,7 @@ impl Verify {
         let commits = git.commits(&args)?;
         let asked = Asked { finish_trees: true, unnamed: false };
         let rows = if self.run {
-            let echo: Arc<dyn Echo> =
-                if session.is_quiet() { Arc::new(Silent) } else { Arc::new(StderrEcho::default()) };
-            examine_and_run(session, &view, &commits, &asked, &echo)?
+            examine_and_run(session, &view, &commits, &asked, &session.echo)?
         } else {
             examine(session, &view, &commits, &asked)?
         };

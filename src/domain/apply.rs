@@ -157,9 +157,7 @@ fn change_gates(issue: &mut Issue, event: &Event, body: &Body) {
         }
         Body::GateRemoved(gate) => {
             issue.gates.remove(&gate.gate);
-            if let Some(claim) = issue.claim.as_mut() {
-                claim.gates.remove(&gate.gate);
-            }
+            frozen(issue).for_each(|gates| drop(gates.remove(&gate.gate)));
         }
         Body::GateOverridden(overruled) => freeze(issue, &overruled.gate, overruled.check.as_ref()),
         Body::GatePassed(judgement) => judge(issue, event, judgement, GateStatus::Passed),
@@ -188,9 +186,16 @@ fn change_fields(issue: &mut Issue, edit: &Edit) {
 
 /// Pins what a gate asks of the present holder.
 fn freeze(issue: &mut Issue, key: &GateKey, check: Option<&Check>) {
-    if let (Some(claim), Some(check)) = (issue.claim.as_mut(), check) {
-        claim.gates.insert(key.clone(), check.clone());
+    let Some(check) = check.filter(|_| issue.claim.is_some()) else { return };
+    for gates in frozen(issue) {
+        gates.insert(key.clone(), check.clone());
     }
+}
+
+/// What the holder must pass, where it is remembered.
+fn frozen(issue: &mut Issue) -> impl Iterator<Item = &mut BTreeMap<GateKey, Check>> {
+    let claim = issue.claim.as_mut().map(|claim| &mut claim.gates);
+    claim.into_iter().chain(issue.last_claim.as_mut().map(|claim| &mut claim.gates))
 }
 
 /// Enters a state, with everything that goes with leaving the old one.
@@ -239,7 +244,7 @@ fn claim(issue: &mut Issue, event: &Event, claimed: &Claimed) {
         extra: Extra::new(),
     });
     issue.assignee = Some(by.clone());
-    let ended = issue.last_claim.replace(LastClaim { by, generation, token });
+    let ended = issue.last_claim.replace(LastClaim { by, generation, token, gates: claimed.gates.clone() });
     issue.ended_claims.extend(ended.map(|ended| ended.token));
     while issue.ended_claims.len() > ENDED_CLAIMS {
         issue.ended_claims.pop_first();

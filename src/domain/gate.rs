@@ -18,9 +18,7 @@ pub struct Gate {
     pub title: String,
     /// Free text; empty when there is none.
     pub description: String,
-    /// Whether a machine judges (`true`) or a person (`false`).
-    pub auto: bool,
-    /// When it is asked, and how a machine finds out.
+    /// Who judges, when, and how a machine finds out.
     #[serde(flatten)]
     pub check: Check,
     /// Unknown fields.
@@ -32,6 +30,8 @@ pub struct Gate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Check {
+    /// Whether a machine judges (`true`) or a person (`false`).
+    pub auto: bool,
     /// What the gate holds back while it is not passed.
     pub stage: Stage,
     /// What is run through `sh -c`; `null` for a gate that is passed by hand or by CI.
@@ -56,14 +56,15 @@ impl Check {
         self.timeout_ms.map_or(DEFAULT_TIMEOUT, Duration::from_millis)
     }
 
-    /// The texts that are run.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.command.iter().chain(&self.env_key).map(String::as_str)
+    /// What is run: each text with the folder it runs in.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let texts = self.command.iter().chain(&self.env_key);
+        texts.map(|text| (text.as_str(), self.workdir.as_deref()))
     }
 
     /// What is wrong with it, if anything.
     pub fn fault(&self) -> Option<String> {
-        for text in self.texts() {
+        for (text, _) in self.texts() {
             if text.trim().is_empty() || text.len() > COMMAND_BYTES || text.contains('\0') {
                 return Some(format!("a command has 1 to {COMMAND_BYTES} bytes, and no NUL among them"));
             }
@@ -97,8 +98,7 @@ pub fn default_gates() -> Vec<Gate> {
             key: key.parse().expect("the default gates have valid keys"),
             title: (*title).to_owned(),
             description: (*description).to_owned(),
-            auto: *auto,
-            check: Check::default(),
+            check: Check { auto: *auto, ..Check::default() },
             extra: Extra::new(),
         })
         .collect()

@@ -116,6 +116,9 @@ pub struct LastClaim {
     pub generation: u64,
     /// The token of that claim.
     pub token: EventId,
+    /// The gates as the holder had to pass them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gates: BTreeMap<GateKey, Check>,
 }
 
 /// What is known about one gate of one issue.

@@ -5,15 +5,13 @@ use super::issue::{Issue, Verdict};
 use super::name::GateKey;
 use super::refusal::NamedGate;
 use super::snapshot::{Read, Snapshot};
-use super::state::{GateStatus, Stage};
+use super::state::{GateStatus, Stage, State};
 
 /// A gate of an issue with what is asked and what is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
     /// The gate.
     pub key: GateKey,
-    /// Whether a machine judges.
-    pub auto: bool,
     /// What is asked: as it was when the issue was claimed, else as it is defined. `None` when nobody defines
     /// the gate any more.
     pub check: Option<Check>,
@@ -43,11 +41,11 @@ impl Standing {
         self.verdict.status == GateStatus::Passed && !self.verdict.overridden && !self.verdict.is_of(check)
     }
 
-    /// Whether the gate holds for `tree`. The word of a person holds for any, unless `strict`; a machine's
-    /// only for the tree it ran on.
+    /// Whether the gate holds for `tree`. The word of a person holds for any, unless `strict`; that of a machine, and
+    /// the word of a person in its place, only for the tree it was given on.
     pub fn holds_for(&self, tree: Option<&str>, strict: bool) -> bool {
-        let by_machine = self.command().is_some() || self.auto;
-        let any_tree = !strict && (!by_machine || self.verdict.overridden);
+        let by_machine = self.check.as_ref().is_some_and(|check| check.auto || check.command.is_some());
+        let any_tree = !strict && !by_machine;
         self.holds() && (any_tree || (tree.is_some() && self.verdict.tree.as_deref() == tree))
     }
 
@@ -70,12 +68,13 @@ pub fn standings(state: &dyn Snapshot, issue: &Issue) -> Read<Vec<Standing>> {
 /// How one gate stands.
 pub fn standing(state: &dyn Snapshot, issue: &Issue, key: &GateKey, verdict: &Verdict) -> Read<Standing> {
     let defined = state.gate(key)?;
-    let auto = defined.as_ref().is_some_and(|gate| gate.auto);
-    let frozen = issue.claim.as_ref().and_then(|claim| claim.gates.get(key));
-    let mut check = frozen.cloned().or_else(|| defined.map(|gate| gate.check));
-    if let Some(check) = check.as_mut().filter(|_| issue.state.is_finished()) {
-        // What was judged when the issue was finished counts, whatever the gate asks of others since.
-        (check.command, check.workdir) = (verdict.command.clone(), verdict.workdir.clone());
-    }
-    Ok(Standing { key: key.clone(), auto, check, verdict: verdict.clone() })
+    let claim = issue.claim.as_ref().map(|claim| &claim.gates);
+    // Once an issue is done, what it was claimed with counts, whatever the gate asks of others since.
+    let done = (issue.state == State::Done).then_some(issue.last_claim.as_ref()).flatten().map(|claim| &claim.gates);
+    let frozen = claim.or(done).and_then(|gates| gates.get(key));
+    Ok(Standing {
+        key: key.clone(),
+        check: frozen.cloned().or_else(|| defined.map(|gate| gate.check)),
+        verdict: verdict.clone(),
+    })
 }

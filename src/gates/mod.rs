@@ -16,32 +16,42 @@ mod trust;
 mod work;
 
 pub use outcome::{How, Outcome, Verdict};
-pub use place::{Place, sweep};
+pub use place::Place;
 pub use runner::Runner;
-pub use runs::Runs;
 pub use trust::Trust;
 
+use crate::domain::id::IssueId;
 use crate::domain::standing::Standing;
 use crate::error::{Class, Error, Result};
 use crate::session::Session;
+
+use runs::Runs;
+
+/// Takes away what killed checks left, and forgets runs of long ago.
+pub fn tidy(session: &Session) {
+    place::sweep(&session.store);
+    Runs::new(session.store.local_state()).forget(session.now());
+}
 
 /// What this user has agreed to run.
 pub fn trust(session: &Session) -> Trust {
     Trust::open(session.store.local_state())
 }
 
-/// Refuses gates with a command that this user has not agreed to run here, with the text of the first.
-pub fn require_trust(session: &Session, standings: &[Standing]) -> Result<()> {
+/// Refuses gates of an issue with a command that this user has not agreed to run here, with the text of the first.
+pub fn require_trust(session: &Session, issue: IssueId, standings: &[Standing]) -> Result<()> {
     let trust = trust(session);
-    for standing in standings {
-        let texts: Vec<&str> = standing.check.iter().flat_map(|check| check.texts()).collect();
-        let Some(text) = texts.iter().find(|text| !trust.covers(text)) else { continue };
-        let key = &standing.key;
-        let message =
-            format!("the command of the gate {key} came from elsewhere, and you have not agreed to it:\n    {text}");
-        return Err(Error::new(Class::Refused, "gate_not_trusted", message)
-            .hint(format!("if you want it to run on this machine: jit gate trust {key}"))
-            .details(serde_json::json!({ "gate": key, "commands": texts })));
-    }
-    Ok(())
+    let strange = |standing: &&Standing| standing.check.as_ref().is_some_and(|check| !trust.covers(check));
+    let Some(standing) = standings.iter().find(strange) else { return Ok(()) };
+    let texts: Vec<String> = standing.check.iter().flat_map(|check| check.texts()).map(as_shown).collect();
+    let (key, text) = (&standing.key, texts.join("\n    "));
+    let message = format!("you have not agreed to what the gate {key} runs, which came from elsewhere:\n    {text}");
+    Err(Error::new(Class::Refused, "gate_not_trusted", message)
+        .hint(format!("if you want it to run on this machine: jit gate trust {key} --issue {}", issue.short()))
+        .details(serde_json::json!({ "gate": key, "commands": texts })))
+}
+
+/// A text that is run, with the folder where that is not the top.
+fn as_shown((text, workdir): (&str, Option<&str>)) -> String {
+    workdir.map_or_else(|| text.to_owned(), |dir| format!("(in {dir}) {text}"))
 }

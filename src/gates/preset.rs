@@ -78,8 +78,13 @@ fn gate(key: &str, title: &str, stage: Stage, command: String, env_key: &str) ->
         key: key.parse().expect("the keys of presets are valid"),
         title: title.to_owned(),
         description: String::new(),
-        auto: true,
-        check: Check { stage, command: Some(command), env_key: Some(env_key.to_owned()), ..Check::default() },
+        check: Check {
+            auto: true,
+            stage,
+            command: Some(command),
+            env_key: Some(env_key.to_owned()),
+            ..Check::default()
+        },
         extra: Extra::new(),
     }
 }

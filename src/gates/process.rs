@@ -84,7 +84,8 @@ fn spawn(task: &Task<'_>, writer: io::PipeWriter) -> io::Result<Child> {
     let mut command = Command::new("sh");
     command.arg("-c").arg(task.command).current_dir(task.dir).process_group(0);
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    for variable in REPOSITORY_VARIABLES {
+    // Nor what git says in a hook about the commit it is making.
+    for variable in REPOSITORY_VARIABLES.iter().chain(&["GIT_AUTHOR_DATE", "GIT_EDITOR"]) {
         command.env_remove(variable);
     }
     command.envs(task.variables.iter().map(|(name, value)| (name, value)));

@@ -70,13 +70,13 @@ impl Runner<'_> {
         Ok(standings.iter().filter_map(|standing| outcomes.remove(&standing.key)).collect())
     }
 
-    /// Records what is new, in one change.
-    pub fn record(&self, command: &str, manners: &Manners, outcomes: &[Outcome]) -> Result<()> {
+    /// Records what is new, in one change; `completes` as in [`Given`].
+    pub fn record(&self, command: &str, manners: &Manners, outcomes: &[Outcome], completes: bool) -> Result<()> {
         let verdicts: Vec<(Given, &Check)> = outcomes
             .iter()
             .filter_map(|outcome| {
                 let (passed, judgement) = outcome.judgement(&self.place.head)?;
-                Some((Given { passed, by_other: manners.by.is_some(), judgement }, &outcome.check))
+                Some((Given { passed, completes, by_other: manners.by.is_some(), judgement }, &outcome.check))
             })
             .collect();
         if verdicts.is_empty() {
@@ -196,7 +196,7 @@ impl Runner<'_> {
                 && judgement.run.as_ref().is_some_and(same_run)
         };
         let found = history::evidence(&self.session.store, &self.tip, &work.key, equal)?;
-        Ok(found.and_then(|(event, judgement)| {
+        Ok(found.filter(|(passed, ..)| *passed).and_then(|(_, event, judgement)| {
             let run = judgement.run?;
             Some((How::Reused, Ran { reused_from: run.reused_from.or(event.issue), ..run }))
         }))

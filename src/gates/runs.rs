@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::Ran;
 use crate::domain::id::IssueId;
+use crate::domain::time::Timestamp;
 use crate::file_lock::{self, FileLock, LockError};
 use crate::store::derived;
 
@@ -64,10 +65,12 @@ impl Runs {
     }
 
     /// Forgets what is long ago.
-    pub fn forget(&self, now: SystemTime) {
+    pub fn forget(&self, now: Timestamp) {
+        let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
         for entry in entries.flatten() {
-            let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|at| now.duration_since(at).ok());
+            let made = entry.metadata().and_then(|data| data.modified()).ok();
+            let age = made.and_then(|made| now.duration_since(made).ok());
             if age.is_some_and(|age| age > KEPT_FOR) && !file_lock::is_held(&entry.path()) {
                 drop(fs::remove_file(entry.path()));
             }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::gate::Check;
 use crate::domain::name::Actor;
 use crate::domain::time::Timestamp;
 use crate::store::{StoreError, StoreResult};
@@ -19,13 +20,14 @@ const MOST: u64 = 16 << 20;
 #[derive(Debug)]
 pub struct Trust {
     file: PathBuf,
-    texts: BTreeSet<String>,
+    texts: BTreeSet<(String, Option<String>)>,
 }
 
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
 struct Agreement {
     text: String,
+    workdir: Option<String>,
     by: Actor,
     at: Timestamp,
 }
@@ -39,26 +41,27 @@ impl Trust {
         let read = fs::File::open(&file).and_then(|opened| opened.take(MOST).read_to_end(&mut bytes));
         let lines = if read.is_ok() { bytes.as_slice() } else { &[] };
         let agreements = lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        let texts = agreements.map(|agreement: Agreement| agreement.text).collect();
+        let texts = agreements.map(|agreement: Agreement| (agreement.text, agreement.workdir)).collect();
         Self { file, texts }
     }
 
-    /// Whether this very text was agreed to.
-    pub fn covers(&self, text: &str) -> bool {
-        self.texts.contains(text)
+    /// Whether everything that a check runs was agreed to, in the folder it runs in.
+    pub fn covers(&self, check: &Check) -> bool {
+        check.texts().all(|(text, workdir)| self.texts.contains(&(text.to_owned(), workdir.map(str::to_owned))))
     }
 
-    /// Agrees to texts. Quiet for those that were agreed to before.
-    pub fn agree<'t>(
+    /// Agrees to what checks run. Quiet for what was agreed to before.
+    pub fn agree<'c>(
         &mut self,
-        texts: impl IntoIterator<Item = &'t str>,
+        checks: impl IntoIterator<Item = &'c Check>,
         by: &Actor,
         at: Timestamp,
     ) -> StoreResult<()> {
         let mut lines = Vec::new();
-        for text in texts {
-            if self.texts.insert(text.to_owned()) {
-                let agreement = Agreement { text: text.to_owned(), by: by.clone(), at };
+        for (text, workdir) in checks.into_iter().flat_map(Check::texts) {
+            let (text, workdir) = (text.to_owned(), workdir.map(str::to_owned));
+            if self.texts.insert((text.clone(), workdir.clone())) {
+                let agreement = Agreement { text, workdir, by: by.clone(), at };
                 serde_json::to_writer(&mut lines, &agreement).expect("an agreement has only text keys");
                 lines.push(b'\n');
             }

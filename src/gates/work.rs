@@ -86,6 +86,9 @@ pub(super) fn perform(
     {
         return done(outcome(How::Reused, Verdict::Given { passed: true, ran }, None), false);
     }
+    if stop.load(Ordering::Relaxed) {
+        return done(outcome(How::Ran, Verdict::None("it was interrupted".to_owned()), None), false);
+    }
     let command = work.check.command.as_deref().unwrap_or_default();
     let task = Task { command, dir: &work.dir, variables: &work.variables, timeout: work.check.timeout() };
     let sink: Arc<Sink> = Arc::new(move |bytes: &[u8]| echo.output(label.as_deref(), bytes));

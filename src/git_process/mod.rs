@@ -37,6 +37,9 @@ pub const REPOSITORY_VARIABLES: &[&str] = &[
     "GIT_WORK_TREE",
 ];
 
+/// Keeps hooks of the user out of what is done under the writers' queue, or in a work tree that is nobody's.
+const NO_HOOKS: &str = "core.hooksPath=/dev/null";
+
 /// git, set up for one repository.
 #[derive(Clone, Debug)]
 pub struct Git {
@@ -125,7 +128,18 @@ impl Git {
     ) -> StoreResult<()> {
         let absent = "0".repeat(new.len());
         let old = old.unwrap_or(&absent);
-        let mut command = self.command(&["update-ref", "--no-deref", "--create-reflog", "-m", message, name, new, old]);
+        let mut command = self.command(&[
+            "-c",
+            NO_HOOKS,
+            "update-ref",
+            "--no-deref",
+            "--create-reflog",
+            "-m",
+            message,
+            name,
+            new,
+            old,
+        ]);
         command.env("GIT_COMMITTER_NAME", identity.0).env("GIT_COMMITTER_EMAIL", identity.1);
         self.read(&format!("moving {name}"), &mut command).map(drop)
     }

@@ -1,10 +1,11 @@
 //! What the work tree and the index hold.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::store::{StoreError, StoreResult};
 
-use super::Git;
+use super::{Git, NO_HOOKS};
 
 /// A path of the work tree that differs from what is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +18,26 @@ pub struct StatusEntry {
 
 impl Git {
     /// How the work tree differs from what is committed; ignored files do not count. Takes no lock.
-    pub fn status(&self) -> StoreResult<Vec<StatusEntry>> {
-        let mut command = self.command(&["status", "--porcelain=v2", "--untracked-files=normal", "-z"]);
+    ///
+    /// Also gives the paths that the index is told to take for unchanged, though they are there: git does not look
+    /// at them, and says nothing of them. The two questions are asked side by side.
+    pub fn status(&self) -> StoreResult<(Vec<StatusEntry>, Vec<String>)> {
+        let doing = "comparing the work tree";
+        let mut flags = self.command(&["ls-files", "-v", "-z"]);
+        let flags = flags.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let flags = flags.map_err(StoreError::io(format!("{doing}: starting git")))?;
+        let status = ["status", "--porcelain=v2", "--untracked-files=normal", "--ignore-submodules=none", "-z"];
+        let mut command = self.command(&[HONEST, &status].concat());
         command.env("GIT_OPTIONAL_LOCKS", "0");
-        let output = self.run("comparing the work tree", &mut command)?;
+        let output = self.run(doing, &mut command)?;
+        let flags = flags.wait_with_output().map_err(StoreError::io(doing))?;
         if !output.status.success() {
-            return Err(super::failed("comparing the work tree", &output));
+            return Err(super::failed(doing, &output));
         }
-        Ok(parse_status(&String::from_utf8_lossy(&output.stdout)))
+        let hidden = parse_hidden(&String::from_utf8_lossy(&flags.stdout), |path| {
+            self.dir.join(path).symlink_metadata().is_ok()
+        });
+        Ok((parse_status(&String::from_utf8_lossy(&output.stdout)), hidden))
     }
 
     /// The tree that a commit of the index would have. `index` names another one than the work tree's.
@@ -39,7 +52,13 @@ impl Git {
     /// The tree that committing everything in the work tree would make.
     ///
     /// Index and new objects go into a folder below `scratch` that is gone afterwards: only the id is wanted.
-    pub fn write_work_tree(&self, index: &Path, objects: &Path, scratch: &Path) -> StoreResult<String> {
+    pub fn write_work_tree(
+        &self,
+        index: &Path,
+        objects: &Path,
+        scratch: &Path,
+        hidden: &[String],
+    ) -> StoreResult<String> {
         let doing = "recording the work tree";
         std::fs::create_dir_all(scratch).map_err(StoreError::io(doing))?;
         let dir = tempfile::Builder::new().prefix("index-").tempdir_in(scratch).map_err(StoreError::io(doing))?;
@@ -53,13 +72,19 @@ impl Git {
             command.env("GIT_OBJECT_DIRECTORY", dir.path()).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects);
             command
         };
-        self.read(doing, &mut with_index(&["add", "--all"]))?;
+        if !hidden.is_empty() {
+            let paths: Vec<&str> = hidden.iter().map(String::as_str).collect();
+            for flag in ["--no-assume-unchanged", "--no-skip-worktree"] {
+                self.read(doing, &mut with_index(&[&["update-index", flag, "--"], &paths[..]].concat()))?;
+            }
+        }
+        self.read(doing, &mut with_index(&[HONEST, &["add", "--all"]].concat()))?;
         self.read(doing, &mut with_index(&["write-tree"]))
     }
 
     /// Makes a linked worktree at `path` that holds `commit`, running no hooks.
     pub fn add_worktree(&self, path: &Path, commit: &str) -> StoreResult<()> {
-        let mut command = self.command(&["-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--force"]);
+        let mut command = self.command(&["-c", NO_HOOKS, "worktree", "add", "--quiet", "--force"]);
         self.read("making a worktree", command.arg("--detach").arg(path).arg(commit)).map(drop)
     }
 
@@ -83,6 +108,18 @@ impl Git {
         });
         Ok(links.collect())
     }
+}
+
+/// Settings under which git looks as closely as it can, whatever is configured.
+const HONEST: &[&str] = &["-c", "core.trustctime=true", "-c", "core.checkStat=default", "-c", "core.fsmonitor=false"];
+
+/// Reads `git ls-files -v -z`: the paths marked as unchanged (a small letter), and those not to be in the work tree
+/// (`S`) that are.
+fn parse_hidden(text: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let marked = text.split('\0').filter_map(|line| line.split_once(' ')).filter(|(mark, path)| {
+        mark.starts_with(|mark: char| mark.is_ascii_lowercase() || mark == 'S') && is_there(path)
+    });
+    marked.map(|(_, path)| path.to_owned()).collect()
 }
 
 /// Reads `git status --porcelain=v2 -z`.

@@ -1,7 +1,6 @@
 //! The gates of the stage `commit`: passed for the tree that is being committed, or no commit.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 
 use serde_json::json;
 
@@ -57,7 +56,10 @@ pub fn ask(session: &Session, view: &View, issue: &Issue, committed: &Committed<
     let tree = committed.tree()?;
     let strict = view.state.settings().map_err(StoreError::from)?.manual_stale_is_strict();
     open.retain(|standing| {
-        standing.check.as_ref().is_some_and(|check| check.env_key.is_some()) || !standing.holds_for(Some(tree), strict)
+        // Whether the environment is still the same is asked each time, but not of a person's word.
+        let asks_anew =
+            !standing.verdict.overridden && standing.check.as_ref().is_some_and(|check| check.env_key.is_some());
+        asks_anew || !standing.holds_for(Some(tree), strict)
     });
     if let Some(by_hand) = open.iter().find(|standing| standing.command().is_none()) {
         return Err(not_passed(issue, by_hand));
@@ -65,10 +67,9 @@ pub fn ask(session: &Session, view: &View, issue: &Issue, committed: &Committed<
     if open.is_empty() {
         return Ok(());
     }
-    require_trust(session, &open)?;
-    let here = Place::here(&session.store)?;
+    require_trust(session, issue.id, &open)?;
     // What is being committed may be less than what lies around.
-    let place = if here.head.tree.as_deref() == Some(tree) { here } else { Place::for_tree(&session.store, tree)? };
+    let place = Place::for_tree(&session.store, tree);
     let runner = Runner {
         session,
         tip: view.commit.clone(),
@@ -76,10 +77,10 @@ pub fn ask(session: &Session, view: &View, issue: &Issue, committed: &Committed<
         issue,
         force: false,
         jobs: 1,
-        echo: Arc::new(crate::progress::Silent),
+        echo: session.echo.clone(),
     };
     let outcomes = runner.run(&open)?;
-    runner.record("hooks run", &Manners::default(), &outcomes)?;
+    runner.record("hooks run", &Manners::default(), &outcomes, false)?;
     outcomes.iter().try_for_each(|outcome| verdict(issue, outcome))
 }
 
@@ -107,10 +108,18 @@ fn verdict(issue: &Issue, outcome: &Outcome) -> Result<()> {
         Verdict::Given { ran, .. } => (Class::Refused, "gate_failed", format!("failed: exit {}", ran.exit_code)),
         Verdict::None(why) => (Class::Outside, "gate_no_verdict", format!("has no verdict: {why}")),
     };
-    let tail = outcome.output.as_ref().map_or("", |(tail, _)| tail.trim_end());
+    let (tail, log) = outcome.output.as_ref().map_or(("", None), |(tail, log)| (tail.trim_end(), Some(log)));
     let shown: String = tail.lines().map(|line| format!("\n    {line}")).collect();
+    let hint = match (&outcome.verdict, log) {
+        (Verdict::Given { .. }, _) => "mend it, git add what you changed, and commit again".to_owned(),
+        (Verdict::None(_), _) => format!("jit gate show {key}, then commit again"),
+    };
     let message = format!("the gate {key} of the issue {id}, asked about what is being committed, {what}{shown}");
-    Err(Error::new(class, code, message)
-        .hint("mend it, git add what you changed, and commit again")
-        .details(json!({ "id": issue.id, "gate": key, "command": outcome.check.command, "output_tail": tail })))
+    Err(Error::new(class, code, message).hint(hint).details(json!({
+        "id": issue.id,
+        "gate": key,
+        "command": outcome.check.command,
+        "output_tail": tail,
+        "log": log.map(|log| log.display().to_string()),
+    })))
 }

@@ -14,8 +14,9 @@ use super::HOOKS;
 
 /// The script, the same for every hook.
 const SCRIPT: &str = include_str!("../../hooks/hook.sh");
-/// A line by which the script is known, whatever its version.
+/// Words by which the script is known, whatever its version: how it begins, and how it ends.
 const MARK: &str = "put here by `jit hooks install`";
+const END: &str = "# The end of the jit hook.\n";
 /// How a hook is called that was there before.
 const KEPT: &str = "before-jit";
 
@@ -58,6 +59,16 @@ pub fn install(session: &Session, force: bool) -> Result<Installed> {
             .hint("take one of them away, or jit hooks install --force, which keeps both and calls the newer one")
             .details(json!({ "hook": hook.display().to_string(), "kept": kept.display().to_string() })));
     }
+    if let Some(name) = HOOKS.iter().find(|name| is_edited(&folder.join(name))) {
+        let hook = folder.join(name);
+        let message = format!("{} is jit's hook with other lines in it", hook.display());
+        return Err(Error::new(Class::Refused, "edited_hook", message)
+            .hint(format!(
+                "move your lines to {}, which is called first, and take that hook away",
+                kept(&folder, name).display()
+            ))
+            .details(json!({ "hook": hook.display().to_string() })));
+    }
     let hooks = HOOKS.iter().map(|name| Ok((*name, put(&folder, name)?)));
     let hooks = hooks.collect::<Result<_>>()?;
     warn_of_others(session, &folder)?;
@@ -87,9 +98,18 @@ pub fn script(name: &str) -> String {
     SCRIPT.replace("@HOOK@", name)
 }
 
-/// Whether the file holds a script of ours, of any version.
+/// Whether the file holds a script of ours, of any version, and nothing else.
 pub fn is_ours(file: &Path) -> bool {
-    fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains(MARK))
+    fs::read_to_string(file).is_ok_and(|text| text.lines().nth(1).is_some_and(is_head) && text.ends_with(END))
+}
+
+fn is_head(line: &str) -> bool {
+    line.starts_with("# jit hook ") && line.contains(MARK)
+}
+
+/// Whether a script of ours stands in the file among other lines, which are somebody's.
+fn is_edited(file: &Path) -> bool {
+    !is_ours(file) && fs::read_to_string(file).is_ok_and(|text| text.lines().any(is_head))
 }
 
 /// Whether there is anything under this name, be it a link that leads nowhere.
@@ -123,9 +143,14 @@ fn put(folder: &Path, name: &str) -> Result<Done> {
     new.as_file().set_permissions(fs::Permissions::from_mode(0o755)).map_err(doing())?;
     if foreign {
         if is_ambiguous(folder, name) {
-            fs::rename(&kept, folder.join(format!("{name}.{KEPT}.old"))).map_err(doing())?;
+            let old = (1..).map(|n| folder.join(format!("{name}.{KEPT}.{n}"))).find(|old| !is_there(old));
+            fs::rename(&kept, old.expect("numbers do not end")).map_err(doing())?;
+        } else if is_there(&kept) {
+            // The same once more.
+            fs::remove_file(&kept).map_err(doing())?;
         }
-        fs::rename(&hook, &kept).map_err(doing())?;
+        // A second name: the hook is in its place until ours takes it.
+        fs::hard_link(&hook, &kept).or_else(|_| fs::rename(&hook, &kept)).map_err(doing())?;
     }
     new.persist(&hook).map_err(|why| why.error).map_err(doing())?;
     Ok(if foreign { Done::Joined } else { Done::Installed })
@@ -135,6 +160,7 @@ fn take(folder: &Path, name: &str) -> Result<Done> {
     let (hook, kept) = (folder.join(name), kept(folder, name));
     let doing = || StoreError::io(format!("removing {}", hook.display()));
     if !is_ours(&hook) {
+        // Lines of somebody else are not ours to take away.
         return Ok(Done::Left);
     }
     if is_there(&kept) {

@@ -4,7 +4,7 @@ use crate::domain::draft::resolve;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::ops::link::{Link, link};
 use crate::error::Result;
-use crate::git_process::{ISSUE_TRAILER, Named};
+use crate::git_process::Named;
 use crate::session::{Manners, Session, View};
 
 /// Commits that git is asked about at a time.
@@ -12,7 +12,7 @@ const AT_A_TIME: usize = 500;
 
 /// The hook `post-commit`: links the commit that was just made.
 pub fn after_commit(session: &Session) -> Result<()> {
-    let names_one = session.store.head_message().is_some_and(|text| text.contains(ISSUE_TRAILER));
+    let names_one = session.store.head_message().is_some_and(|text| super::message::names_an_issue(&text));
     if names_one { link_all(session, &[("HEAD".to_owned(), None)]) } else { Ok(()) }
 }
 

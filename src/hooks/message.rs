@@ -23,7 +23,7 @@ const MOST: u64 = 1 << 20;
 ///
 /// Leaves alone what names one already, and commits that are made anew from others: amended, picked, rebased.
 pub fn prepare(session: &Session, file: &Path, source: &str) -> Result<()> {
-    if source == "commit" || remakes_commits(session) || names_an_issue(file) {
+    if source == "commit" || remakes_commits(session) || names_an_issue(&beginning(file)) {
         return Ok(());
     }
     let view = session.view()?;
@@ -57,18 +57,24 @@ fn joins_commits(session: &Session) -> bool {
     ["MERGE_HEAD", "SQUASH_MSG"].iter().any(|name| dir.join(name).exists())
 }
 
-/// Whether the message may hold the trailer: a quick look without git.
-fn names_an_issue(file: &Path) -> bool {
+/// Whether a message may hold the trailer: a quick look without git.
+pub fn names_an_issue(text: &str) -> bool {
+    text.to_ascii_lowercase().contains(&ISSUE_TRAILER.to_ascii_lowercase())
+}
+
+/// The beginning of the message in a file.
+fn beginning(file: &Path) -> String {
     use std::io::Read;
     let mut text = Vec::new();
-    let read = std::fs::File::open(file).and_then(|file| file.take(MOST).read_to_end(&mut text));
-    read.is_ok() && String::from_utf8_lossy(&text).to_ascii_lowercase().contains(&ISSUE_TRAILER.to_ascii_lowercase())
+    // What cannot be read has no trailer; git will say what is wrong with it.
+    let _ = std::fs::File::open(file).and_then(|file| file.take(MOST).read_to_end(&mut text));
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The hook `commit-msg`: every issue that is named is in work, and held by who commits; its gates are asked.
 pub fn check(session: &Session, file: &Path) -> Result<()> {
     let mut named = Vec::new();
-    if names_an_issue(file) {
+    if names_an_issue(&beginning(file)) {
         let git = session.store.git();
         let text = git.message_text(file)?;
         if says_nothing_else(&text) {
@@ -85,12 +91,14 @@ pub fn check(session: &Session, file: &Path) -> Result<()> {
     let committed = Committed::new(session);
     for name in named {
         let issue = find(&view, &name)?;
-        // Commits that were made before bring their issues along, finished or not.
-        if remakes_commits(session) || (joins_commits(session) && issue.state.is_finished()) {
-            continue;
+        // Commits that were made before bring their issues along, whoever has them, finished or not.
+        let made_before = remakes_commits(session) || (joins_commits(session) && issue.state.is_finished());
+        if !made_before {
+            check_in_work(session, &issue)?;
         }
-        check_in_work(session, &issue)?;
-        ask(session, &view, &issue, &committed)?;
+        if is_in_work_by(session, &issue)? {
+            ask(session, &view, &issue, &committed)?;
+        }
     }
     Ok(())
 }
@@ -115,6 +123,12 @@ fn find(view: &View, name: &str) -> Result<Issue> {
             .details(json!({ "id": name }))
     })?;
     Ok(resolve(&view.state, &prefix)?)
+}
+
+/// Whether the acting agent holds the issue.
+fn is_in_work_by(session: &Session, issue: &Issue) -> Result<bool> {
+    let (actor, _) = session.actor(None)?;
+    Ok(issue.state.may_be_claimed() && issue.claim.as_ref().is_some_and(|claim| claim.by == actor))
 }
 
 /// Refuses a commit for an issue that nobody works on, or somebody else.

@@ -61,14 +61,13 @@ pub fn probe(session: &Session) -> Result<Probe> {
     Ok(Probe { folder, hooks })
 }
 
-/// Whether a hook may come to `jit`: it does so itself, or what a hook manager keeps beside it or above it does.
+/// Whether a hook may come to `jit`, and nothing else of importance: it is ours, or a hook manager has put ours
+/// beside its own (`NAME.legacy`).
 fn leads_to_jit(folder: &Path, name: &str) -> bool {
-    let names_jit =
-        |file: &Path| fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("jit hooks run"));
     let beside = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let variants = beside.filter(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name)));
-    let above = folder.parent().map(|above| above.join(name));
-    folder.join(name).symlink_metadata().is_ok() && variants.chain(above).any(|file| names_jit(&file))
+    let mut variants =
+        beside.filter(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name)));
+    folder.join(name).symlink_metadata().is_ok() && variants.any(|file| is_ours(&file))
 }
 
 /// Notes that a hook was reached.
@@ -85,7 +84,12 @@ fn explain(folder: &Path, name: &str, code: Option<i32>, said: &str) -> String {
         () if said.contains("'hook' is not a git command") => "git 2.36 or newer is needed to tell".to_owned(),
         () if hook.symlink_metadata().is_err() => "it is not installed".to_owned(),
         () if !is_executable(&hook) => format!("{} cannot be executed", hook.display()),
+        () if names_jit(&hook) => format!("{} names jit, but is not run for a look", hook.display()),
         () if !is_ours(&hook) => format!("{} is another hook, which does not call jit{said}", hook.display()),
         () => format!("{} ran and did not come to jit (exit {}){said}", hook.display(), code.unwrap_or(-1)),
     }
+}
+
+fn names_jit(file: &Path) -> bool {
+    fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("jit hooks run"))
 }

@@ -1,10 +1,20 @@
 //! What commands print while they run, on stderr.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::progress::Echo;
+use crate::progress::{Echo, Silent};
+
+/// For a command that says itself what it runs: all of it is shown, unless quiet.
+pub fn shown(quiet: bool) -> Arc<dyn Echo> {
+    if quiet { Arc::new(Silent) } else { Arc::new(StderrEcho::default()) }
+}
+
+/// For a hook: a person sees what goes on, everybody else only what went wrong.
+pub fn watched() -> Arc<dyn Echo> {
+    shown(!io::stderr().is_terminal())
+}
 
 /// A line longer than this is shown in pieces.
 const LONG_LINE: usize = 8 << 10;

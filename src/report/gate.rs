@@ -35,7 +35,7 @@ impl Render for Gates {
 
 /// `auto`, or `auto, commit` for a gate that is asked at another time than the end.
 fn kind(gate: &Gate) -> String {
-    let kind = if gate.auto { "auto" } else { "manual" };
+    let kind = if gate.check.auto { "auto" } else { "manual" };
     match gate.check.stage {
         Stage::Finish => kind.to_owned(),
         stage => format!("{kind}, {stage}"),

@@ -124,6 +124,8 @@ pub struct TrustedGate {
     pub gate: GateKey,
     /// What runs.
     pub command: String,
+    /// The folder it runs in; `null` for the top of the work tree.
+    pub workdir: Option<String>,
     /// What runs to tell one environment from another.
     pub env_key: Option<String>,
     /// Whether this user agreed to it on this machine.
@@ -142,6 +144,9 @@ impl Render for Trusted {
             };
             let head = format!("{}  ({state})", text.strong(gate.gate.as_str()));
             text.line(&head).block("    ", &gate.command);
+            if let Some(workdir) = &gate.workdir {
+                text.line(&format!("    (in {})", clean(workdir)));
+            }
             if let Some(env_key) = &gate.env_key {
                 text.block("    ", env_key);
             }

@@ -204,8 +204,11 @@ impl ShownIssue {
                 .as_ref()
                 .zip(verdict.at)
                 .map_or_else(String::new, |(by, at)| format!(" by {by} {}", text.ago(at)));
-            format!("{}  {}{judged}", gate_mark(verdict.status), key)
+            let overridden = if verdict.overridden { ", overridden" } else { "" };
+            format!("{}  {}{judged}{overridden}", gate_mark(verdict.status), key)
         });
+        let commits: Vec<_> = issue.commits.iter().collect();
+        section(text, "Commits", &commits, |_, commit| clean(commit.get(..10).unwrap_or(commit)));
         let context: Vec<_> = issue.context.iter().collect();
         section(text, "Context", &context, |_, (key, value)| format!("{key} = {}", clean(value)));
         if !issue.comments.is_empty() {

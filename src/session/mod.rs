@@ -5,9 +5,11 @@ mod who;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::draft::{Context, Draft, resolve};
+use crate::domain::event::Event;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
 use crate::domain::name::{Actor, OpId};
@@ -17,12 +19,12 @@ use crate::domain::time::Timestamp;
 use crate::environment::{Environment, RandomIds, system_clock};
 use crate::error::{Class, Error, Result};
 use crate::mirror::{Manner, Mirror};
-use crate::progress::Progress;
+use crate::progress::{Echo, Progress, Silent};
 use crate::store::git::{GitStore, GitTree};
 use crate::store::snapshot::TreeSnapshot;
 use crate::store::transact::{self, Change, Failure, Request};
 use crate::store::{Backend, CommitId, StoreError, Unpublished};
-use crate::store::{history, message};
+use crate::store::{events, history, message};
 
 /// What the caller said for every command.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +52,8 @@ pub struct Session {
     pub store: GitStore,
     /// How long work tells that it goes on.
     pub progress: Rc<dyn Progress>,
+    /// Takes what the commands of gates print while they run.
+    pub echo: Arc<dyn Echo>,
     caller: Caller,
     clock: Box<dyn Fn() -> Timestamp>,
     notices: RefCell<Vec<String>>,
@@ -109,6 +113,7 @@ impl Session {
             environment,
             store,
             progress,
+            echo: Arc::new(Silent),
             caller,
             clock,
             notices: RefCell::default(),
@@ -272,10 +277,12 @@ impl Session {
         change.map_err(|failure| self.explain(failure))
     }
 
-    /// Whether the operation with the caller's key was carried out before, in the history of `tip`.
-    pub fn done_before(&self, tip: &CommitId) -> Result<bool> {
-        let Some(op_id) = &self.caller.op_id else { return Ok(false) };
-        Ok(history::operation(&self.store, tip, op_id)?.is_some())
+    /// The events of the operation with the caller's key, where it was carried out before in the history of `tip`.
+    pub fn done_before(&self, tip: &CommitId) -> Result<Option<Vec<Event>>> {
+        let Some(op_id) = &self.caller.op_id else { return Ok(None) };
+        let Some(info) = history::operation(&self.store, tip, op_id)? else { return Ok(None) };
+        let events = events::all(&self.store.tree(&info.id)?, &info.id);
+        Ok(Some(events.map_err(StoreError::from)?))
     }
 
     /// Decides as [`Session::change`] does, and changes nothing. Gives the tip on which it was decided.

@@ -44,21 +44,28 @@ pub fn operation<B: Backend>(store: &B, tip: &CommitId, op_id: &OpId) -> StoreRe
     Ok(None)
 }
 
-/// The newest verdict under a key of evidence that `wanted` accepts, with the event that gave it.
-///
-/// Of commits with very many verdicts only the first hundred are found.
+/// Whether a gate holds for a tree, when the event says so, and what was judged.
+pub fn judgement(event: &Event) -> Option<(bool, Judgement)> {
+    match event.body() {
+        Ok(Some(Body::GatePassed(judgement) | Body::GateVerified(judgement))) => Some((true, judgement)),
+        Ok(Some(Body::GateFailed(judgement))) => Some((false, judgement)),
+        _ => None,
+    }
+}
+
+/// The newest verdict under a key of evidence that `wanted` accepts: whether the gate held, and the event.
 pub fn evidence<B: Backend>(
     store: &B,
     tip: &CommitId,
     key: &str,
     wanted: &mut dyn FnMut(&Event, &Judgement) -> bool,
-) -> StoreResult<Option<(Event, Judgement)>> {
+) -> StoreResult<Option<(bool, Event, Judgement)>> {
     for commit in lookup::commits(store, tip, Key::Evidence(key))? {
-        for event in events::all(&store.tree(&commit)?, &commit)? {
-            if let Ok(Some(Body::GatePassed(judgement) | Body::GateVerified(judgement))) = event.body()
+        for event in events::all(&store.tree(&commit)?, &commit)?.into_iter().rev() {
+            if let Some((passed, judgement)) = judgement(&event)
                 && wanted(&event, &judgement)
             {
-                return Ok(Some((event, judgement)));
+                return Ok(Some((passed, event, judgement)));
             }
         }
     }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use crate::domain::event::{Body, Event};
+use crate::domain::event::Event;
 use crate::domain::id::IssueId;
 use crate::domain::name::GateKey;
 use crate::domain::time::Timestamp;
+
+use super::history;
 
 /// The trailer with the time of the commit's events.
 const TIME: &str = "Jit-Time";
@@ -42,7 +44,7 @@ pub fn compose(events: &[Event], command: &str, request: &str, subjects: &[Issue
         }
     }
     message.push_str(&format!("\n\n{ACTOR}: {}\n{TIME}: {}\n{COMMAND}: {command}\n", first.actor, first.ts));
-    let evidence: BTreeSet<String> = events.iter().take(LISTED).filter_map(evidence_in).collect();
+    let evidence: BTreeSet<String> = events.iter().filter_map(evidence_in).collect();
     if !evidence.is_empty() {
         let keys: Vec<String> = evidence.into_iter().collect();
         message.push_str(&format!("{EVIDENCE}: {}\n", keys.join(" ")));
@@ -59,8 +61,8 @@ pub fn compose(events: &[Event], command: &str, request: &str, subjects: &[Issue
 fn weight(event: &Event) -> u8 {
     match event.event.as_str() {
         "tracker.initialized" | "tracker.rearranged" | "issue.deleted" => 3,
-        "issue.created" | "issue.imported" | "issue.claimed" | "issue.completed" => 2,
-        "claim.overridden" | "claim.expired" | "gate.added" | "gate.overridden" => 0,
+        "issue.created" | "issue.imported" | "issue.claimed" | "issue.completed" | "gate.overridden" => 2,
+        "claim.overridden" | "claim.expired" | "gate.added" => 0,
         _ => 1,
     }
 }
@@ -86,11 +88,9 @@ pub fn evidence_key(gate: &GateKey, command: Option<&str>, workdir: Option<&str>
     fingerprint(&serde_json::to_vec(&parts).expect("texts are JSON"))
 }
 
-/// The key of the evidence in an event, when it says that a gate holds for a tree.
+/// The key of the evidence in an event, when it says whether a gate holds for a tree.
 fn evidence_in(event: &Event) -> Option<String> {
-    let (Ok(Some(Body::GatePassed(judgement))) | Ok(Some(Body::GateVerified(judgement)))) = event.body() else {
-        return None;
-    };
+    let (_, judgement) = history::judgement(event)?;
     let (run, tree) = (judgement.run.as_ref(), judgement.tree?);
     let workdir = run.and_then(|run| run.workdir.as_deref());
     Some(evidence_key(&judgement.gate, run.map(|run| run.command.as_str()), workdir, &tree))

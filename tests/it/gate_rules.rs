@@ -242,3 +242,40 @@ fn presets_define_what_the_repository_is_set_up_for() {
     let other = repo.jit(&["gate", "preset", "apply", "go", "--json"]).ok().json();
     assert!(other["gates"].as_array().expect("a list").iter().all(|gate| gate["outcome"] == "kept"), "{other}");
 }
+
+#[test]
+fn a_gate_that_is_not_passed_cannot_be_passed_by_hand_on_a_rejected_issue() {
+    let repo = Repo::new();
+    repo.gate("tests", "false", &["--stage", "commit"]);
+    let id = repo.out(&["issue", "create", "x", "-g", "tests", "--ready"]);
+    repo.jit_as("a:b", &["issue", "claim", &id]).ok();
+    repo.jit_as("a:b", &["issue", "reject", &id, "--reason", "no"]).ok();
+    assert_eq!(repo.jit_as("a:b", &["gate", "pass", &id, "tests", "--json"]).code(4).error_code(), "gate_runs");
+    repo.git(&["commit", "--quiet", "--allow-empty", "-m", "x", "-m", &format!("Jit-Issue: {id}")]).ok();
+    repo.jit(&["verify", "HEAD"]).code(4);
+}
+
+#[test]
+fn the_holder_cannot_make_a_persons_gate_of_a_machines() {
+    let repo = Repo::new();
+    repo.jit(&["gate", "define", "ci", "--title", "CI", "--auto", "--stage", "commit"]).ok();
+    let id = repo.out(&["issue", "create", "x", "-g", "ci", "--ready"]);
+    repo.jit_as("a:b", &["issue", "claim", &id]).ok();
+    let output =
+        repo.jit_as("a:b", &["gate", "define", "ci", "--title", "CI", "--stage", "commit", "--replace", "--json"]);
+    assert_eq!(output.code(4).error_code(), "gate_frozen");
+}
+
+#[test]
+fn a_gate_taken_off_after_the_claim_was_given_back_is_remembered_as_overruled() {
+    let repo = Repo::new();
+    repo.gate("tests", "false", &[]);
+    let id = repo.out(&["issue", "create", "x", "-g", "tests", "--ready"]);
+    repo.jit_as("a:b", &["issue", "claim", &id]).ok();
+    repo.jit_as("a:b", &["issue", "release", &id]).ok();
+    repo.jit_as("a:b", &["gate", "rm", &id, "tests"]).ok();
+    let events =
+        repo.jit(&["events", "query", "--issue", &id, "--type", "gate.overridden", "--json"]).ok().json_lines();
+    assert_eq!(events.len(), 1);
+    assert!(repo.git(&["log", "-1", "--format=%s", "refs/jit"]).text().starts_with("gate.overridden"));
+}

@@ -131,7 +131,7 @@ fn the_command_is_told_the_issue_the_gate_the_tree_and_where_to_read_more() {
 fn a_folder_outside_of_the_work_tree_is_not_run_in() {
     let repo = Repo::new();
     let define = |dir: &str| repo.jit(&["gate", "define", "c", "--title", "c", "--command", "true", "--workdir", dir]);
-    for dir in ["..", "a/../..", ".git", "a/.git/b", "."] {
+    for dir in ["..", "a/../..", ".git", "a/.git/b", ".", "/etc", ""] {
         assert_eq!(define(dir).code, Some(2), "{dir}");
     }
     repo.gate("c", "true", &["--workdir", "link"]);
@@ -302,6 +302,13 @@ fn a_repeated_operation_runs_nothing_again() {
     let tip = repo.tip();
     run();
     assert_eq!((repo.lines("runs"), repo.tip()), (1, tip));
+    // The verdict comes again, also a bad one.
+    let (repo, id) = with_gate("echo run >> ../runs; exit 3", &[]);
+    for _ in 0..2 {
+        let output = repo.jit(&["gate", "run", &id, "--op-id", "k", "--json"]).code(4);
+        assert_eq!((&row(&output)["verdict"], &row(&output)["exit_code"]), (&json!("failed"), &json!(3)));
+    }
+    assert_eq!(repo.lines("runs"), 1);
 }
 
 #[test]
@@ -348,6 +355,8 @@ fn a_verdict_about_changes_inside_of_a_submodule_is_about_no_tree() {
     let output = repo.jit(&["gate", "run", &id, "--json"]).code(10);
     assert!(row(&output)["why"].as_str().expect("text").contains("submodule lib"), "{output:#?}");
     assert_eq!(repo.jit(&["gate", "status", &id, "--json"]).ok().json()["tree"], json!(null));
+    repo.git(&["config", "diff.ignoreSubmodules", "all"]).ok();
+    repo.jit(&["gate", "run", &id]).code(10);
 }
 
 #[test]
@@ -376,6 +385,46 @@ fn a_passed_run_of_another_machine_is_used_only_where_that_is_shared() {
     let third = repo.out(&["issue", "create", "third", "-g", "check"]);
     assert_eq!(row(&repo.jit(&["gate", "run", &third, "--json"]).ok())["how"], "ran");
     assert_eq!(repo.lines("runs"), 2);
+}
+
+#[test]
+fn the_newest_run_decides_whether_a_tree_is_good() {
+    let (repo, id) = with_gate("echo run >> ../runs; test ! -e ../broken", &[]);
+    repo.jit(&["config", "set", "gates.reuse", "shared"]).ok();
+    repo.jit(&["gate", "run", &id]).ok();
+    std::fs::write(repo.outside().join("broken"), "").expect("a file can be written");
+    repo.jit(&["gate", "run", &id, "--force"]).code(4);
+    let other = repo.out(&["issue", "create", "other", "-g", "check"]);
+    let output = repo.jit(&["gate", "run", &other, "--json"]).code(4);
+    assert_eq!(row(&output)["how"], "ran");
+}
+
+#[test]
+fn changes_that_git_was_told_not_to_see_are_part_of_the_tree() {
+    for flag in ["--assume-unchanged", "--skip-worktree"] {
+        let (repo, id) = with_gate("grep -q changed README", &[]);
+        repo.git(&["update-index", flag, "README"]).ok();
+        repo.write("README", "changed\n");
+        repo.jit(&["gate", "run", &id]).ok();
+        let tree = verdict(&repo, &id, "check")["tree"].as_str().expect("a tree").to_owned();
+        assert_ne!(tree, repo.git(&["rev-parse", "HEAD^{tree}"]).text(), "{flag}");
+        assert!(repo.git(&["status", "--porcelain"]).text().is_empty(), "the index is as it was");
+        repo.git(&["update-index", &flag.replace("--", "--no-"), "README"]).ok();
+        repo.git(&["add", "README"]).ok();
+        assert_eq!(tree, repo.git(&["write-tree"]).text(), "{flag}");
+    }
+}
+
+#[test]
+fn a_sparse_checkout_has_the_tree_of_its_commit() {
+    let (repo, id) = with_gate("test ! -e away", &[]);
+    repo.write("away/file", "x");
+    repo.write("here/file", "x");
+    repo.git(&["add", "-A"]).ok();
+    repo.git(&["commit", "--quiet", "-m", "two folders"]).ok();
+    repo.git(&["sparse-checkout", "set", "here"]).ok();
+    repo.jit(&["gate", "run", &id]).ok();
+    assert_eq!(verdict(&repo, &id, "check")["tree"], json!(repo.git(&["rev-parse", "HEAD^{tree}"]).text()));
 }
 
 #[test]

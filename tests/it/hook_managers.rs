@@ -1,7 +1,6 @@
 //! Putting hooks in place beside those of others, and taking them away again.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -309,6 +308,31 @@ fn two_hooks_of_others_are_not_made_one_without_a_word() {
     repo.jit(&["hooks", "install", "--force"]).ok();
     commit(&repo).ok();
     assert_eq!(std::fs::read_to_string(repo.outside().join("own")).expect("it ran"), "second\n");
-    let kept = Path::new(".git/hooks/commit-msg.before-jit.old");
-    assert!(repo.read(kept.to_str().expect("text")).contains("first"), "nothing is lost");
+    script(&repo, ".git/hooks/commit-msg", "#!/bin/sh\necho third >> ../own\n");
+    repo.jit(&["hooks", "install", "--force"]).ok();
+    for (number, word) in [(1, "first"), (2, "second")] {
+        let old = repo.read(&format!(".git/hooks/commit-msg.before-jit.{number}"));
+        assert!(old.contains(word), "nothing is lost");
+    }
+}
+
+#[test]
+fn lines_that_somebody_wrote_into_a_hook_of_ours_are_not_taken_away() {
+    let repo = Repo::new();
+    repo.jit(&["hooks", "install"]).ok();
+    let hook = repo.read(".git/hooks/pre-push");
+    repo.write(".git/hooks/pre-push", format!("{hook}echo mine\n"));
+    assert_eq!(repo.jit(&["hooks", "install", "--json"]).code(4).error_code(), "edited_hook");
+    repo.jit(&["hooks", "uninstall"]).ok();
+    assert!(repo.read(".git/hooks/pre-push").contains("echo mine"));
+}
+
+#[test]
+fn a_hook_that_names_jit_among_other_things_is_not_run_for_a_look() {
+    let repo = Repo::new();
+    repo.jit(&["hooks", "install"]).ok();
+    script(&repo, ".git/hooks/pre-push", "#!/bin/sh\ntouch ../deployed\njit hooks run pre-push \"$@\"\n");
+    let output = repo.jit(&["hooks", "status", "--json"]).code(4);
+    assert!(output.stdout.contains("names jit, but is not run"), "{output:#?}");
+    assert!(!repo.outside().join("deployed").exists());
 }

@@ -497,3 +497,70 @@ fn only_finished_work_gets_onto_a_protected_branch() {
     assert!(refused.stderr.contains("lint") && refused.stderr.contains("no verdict on this tree"), "{refused:#?}");
     repo.git_as(AGENT, &["push", "--quiet", "origin", ":work"]).ok();
 }
+
+#[test]
+fn an_issue_that_waits_for_its_gates_is_done_with_the_commit_that_passes_them() {
+    for branch in ["main", "jit"] {
+        let (repo, id) = in_work();
+        if branch == "jit" {
+            repo.git(&["checkout", "--quiet", "-b", &format!("jit/{}", &id[..8])]).ok();
+        }
+        repo.jit_as(AGENT, &["issue", "update", &id, "--state", "gated"]).ok();
+        repo.write("file", "bad\n");
+        repo.git(&["add", "file"]).ok();
+        commit(&repo, &["-m", "work"]).code(1);
+        assert_eq!(repo.issue(&id)["state"], "gated");
+        repo.write("file", "good\n");
+        repo.git(&["add", "file"]).ok();
+        commit(&repo, &["-m", "work"]).ok();
+        assert_eq!(trailer(&repo), id);
+        assert_eq!(linked(&repo, &id), [head(&repo)]);
+        assert_eq!(repo.issue(&id)["state"], "done");
+        repo.assert_healthy();
+    }
+}
+
+#[test]
+fn a_word_in_place_of_the_command_holds_for_its_tree_and_no_other() {
+    let repo = Repo::new();
+    repo.jit(&["hooks", "install"]).ok();
+    repo.gate("lint", "false", &["--stage", "commit", "--env-key", "echo 1"]);
+    let id = repo.out(&["issue", "create", "x", "-g", "lint", "--ready"]);
+    repo.jit_as(AGENT, &["issue", "claim", &id]).ok();
+    repo.write("file", "x");
+    repo.git(&["add", "-A"]).ok();
+    commit(&repo, &["-m", "x"]).code(1);
+    repo.jit(&["gate", "pass", &id, "lint", "--force", "--note", "the linter is broken"]).ok();
+    commit(&repo, &["-m", "x"]).ok();
+    repo.write("file", "y");
+    repo.git(&["add", "-A"]).ok();
+    commit(&repo, &["-m", "y"]).code(1);
+}
+
+#[test]
+fn a_trailer_in_any_case_links_the_commit() {
+    let repo = Repo::new();
+    repo.jit(&["hooks", "install"]).ok();
+    let id = in_progress(&repo, "x");
+    commit(&repo, &["--allow-empty", "-m", "x", "-m", &format!("jit-issue: {}", &id[..8])]).ok();
+    assert_eq!(linked(&repo, &id), [head(&repo)]);
+}
+
+#[test]
+fn a_gate_called_bad_after_the_commit_keeps_it_from_a_protected_branch() {
+    let repo = Repo::new();
+    repo.jit(&["hooks", "install"]).ok();
+    repo.jit(&["gate", "define", "read", "--title", "Read", "--stage", "commit"]).ok();
+    let id = repo.out(&["issue", "create", "x", "-g", "read", "--ready"]);
+    repo.jit_as(AGENT, &["issue", "claim", &id]).ok();
+    repo.jit(&["config", "set", "hooks.protected_branches", "main"]).ok();
+    let hub = repo.hub();
+    repo.write("file", "x");
+    repo.git(&["add", "-A"]).ok();
+    repo.jit(&["gate", "pass", &id, "read", "--by", "human:b"]).ok();
+    commit(&repo, &["-m", "x"]).ok();
+    repo.jit(&["verify", "HEAD"]).ok();
+    repo.jit(&["gate", "fail", &id, "read", "--by", "human:b", "--note", "broken"]).ok();
+    repo.jit(&["verify", "HEAD"]).code(4);
+    repo.git(&["push", "--quiet", &hub, "main"]).code(1);
+}

@@ -1,4 +1,5 @@
-//! Over random histories, damage and rewound refs included, the index says what the documents say.
+//! Over random histories, damage and rewound refs included, the index and the list of held issues say what the
+//! documents say.
 
 use jit::domain::event::Edit;
 use jit::domain::ops::claim::{self, Terms};
@@ -24,6 +25,14 @@ fn said(table: &Table) -> Vec<String> {
     let blocked = |row: &Summary<'_>| table.find(row.id).is_some_and(|entry| entry.is_blocked());
     let rows = rows.iter().map(|row| format!("{row:?} blocked: {}", blocked(row)));
     rows.chain(table.damaged().iter().map(ToString::to_string)).collect()
+}
+
+/// Who holds what.
+fn holders(table: &Table) -> Vec<String> {
+    let held = table.issues().filter_map(|issue| Some(format!("{} {}", issue.id(), issue.holder()?)));
+    let mut held: Vec<String> = held.collect();
+    held.sort();
+    held
 }
 
 impl World {
@@ -97,6 +106,9 @@ impl World {
         let state = open(&self.store, &self.tip()).expect("the tip can be opened").with_index(home);
         let indexed = state.table().expect("the tip can be read");
         assert_eq!(said(&plain), said(&indexed));
+        let held = state.held().expect("the tip can be read");
+        assert_eq!(holders(&plain), holders(&held));
+        assert!(held.issues().all(|issue| issue.holder().is_some()), "nobody else is listed");
     }
 }
 

@@ -196,7 +196,7 @@ fn play(world: &mut World, step: &Step) {
             8 => {
                 let judgement = Judgement::by_hand(key("review"), None, None, None);
                 let (passed, by_other) = (!step.b.is_multiple_of(4), step.b.is_multiple_of(2));
-                verdict::judge(draft, &a, &Given { passed, by_other, judgement })?
+                verdict::judge(draft, &a, &Given { passed, completes: true, by_other, judgement })?
             }
             9 => issue::delete(draft, &a)?,
             10 => talk::ask(draft, &a, "why?")?,

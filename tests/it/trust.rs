@@ -132,3 +132,37 @@ fn a_command_is_shown_without_what_a_terminal_would_take_for_orders() {
     let output = pair.jit(&["gate", "trust"]).ok();
     assert!(!output.stdout.contains('\u{1b}') && !output.stdout.contains('\r'), "{output:#?}");
 }
+
+#[test]
+fn consent_is_to_a_text_in_a_folder() {
+    let repo = Repo::new();
+    repo.write("good/r.sh", "true\n");
+    repo.write("evil/r.sh", "touch ../../pwned\n");
+    repo.gate("lint", "sh r.sh", &["--workdir", "good"]);
+    let id = repo.out(&["issue", "create", "x", "-g", "lint"]);
+    repo.jit(&["gate", "run", &id]).ok();
+    let gates = repo.read(".jit/gates.json").replace("\"good\"", "\"evil\"");
+    repo.write(".jit/gates.json", gates);
+    repo.jit(&["mirror", "import"]).ok();
+    let refused = repo.jit(&["gate", "run", &id, "--json"]).code(4);
+    assert_eq!(refused.error_code(), "gate_not_trusted");
+    assert!(refused.stderr.contains("in evil"), "{refused:#?}");
+    assert!(!repo.outside().join("pwned").exists());
+}
+
+#[test]
+fn what_an_issue_was_claimed_with_can_be_agreed_to() {
+    let repo = Repo::new();
+    repo.gate("lint", "true # old", &["--stage", "commit"]);
+    let id = repo.out(&["issue", "create", "x", "-g", "lint", "--ready"]);
+    repo.jit_as("a:b", &["issue", "claim", &id]).ok();
+    let gate = repo.git(&["show", "refs/jit:gates/lint.json"]).ok().stdout.replace("# old", "# new");
+    repo.plant(&[("100644", "gates/lint.json", gate.as_bytes())]);
+    std::fs::remove_file(repo.path().join(".git/jit/trust")).expect("it is there");
+    let refused = repo.jit_as("a:b", &["gate", "run", &id, "--json"]).code(4);
+    let hint = refused.json()["error"]["hint"].as_str().expect("a hint").to_owned();
+    let command = hint.split(": ").nth(1).expect("a command");
+    let output = repo.run_script(command);
+    assert!(output.contains("true # old"), "{output}");
+    repo.jit_as("a:b", &["gate", "run", &id]).ok();
+}

@@ -12,7 +12,7 @@ use crate::domain::ops::gate;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::Stage;
 use crate::domain::time::parse_duration;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gates::trust;
 use crate::report::Report;
 use crate::report::gate::{GateDoc, Gates};
@@ -84,26 +84,23 @@ pub struct Show {
 impl Define {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
+        if self.workdir.as_deref().is_some_and(|dir| dir.starts_with('/')) {
+            return Err(Error::usage("--workdir: a folder is named from the top of the work tree"));
+        }
         let check = Check {
+            auto: self.auto || self.command.is_some(),
             stage: self.stage,
             timeout_ms: self.timeout.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
-            workdir: self.workdir.map(|dir| dir.trim_matches('/').to_owned()),
+            workdir: self.workdir.map(|dir| dir.trim_end_matches('/').to_owned()),
             env_key: self.env_key,
             command: self.command,
         };
-        let definition = Gate {
-            key: self.key,
-            title: self.title,
-            description: self.desc,
-            auto: self.auto || check.command.is_some(),
-            check,
-            extra: Extra::new(),
-        };
+        let definition = Gate { key: self.key, title: self.title, description: self.desc, check, extra: Extra::new() };
         session.change("gate define", &Manners::default(), |draft| {
             gate::define(draft, &definition, self.replace).map(|()| Vec::new())
         })?;
         let (actor, _) = session.actor(None)?;
-        trust(session).agree(definition.check.texts(), &actor, session.now())?;
+        trust(session).agree([&definition.check], &actor, session.now())?;
         let said = Some(format!("defined {}", definition.key));
         Ok(Report::Gate(document(session, definition, true, said)))
     }
@@ -112,7 +109,7 @@ impl Define {
 /// A definition with whether its command may run here.
 fn document(session: &Session, gate: Gate, defined: bool, said: Option<String>) -> GateDoc {
     let trust = trust(session);
-    let trusted = gate.check.command.is_some().then(|| gate.check.texts().all(|text| trust.covers(text)));
+    let trusted = gate.check.command.is_some().then(|| trust.covers(&gate.check));
     GateDoc { gate, defined, trusted, said }
 }
 
@@ -129,7 +126,6 @@ impl Undefine {
             key: self.key.clone(),
             title: String::new(),
             description: String::new(),
-            auto: false,
             check: Check::default(),
             extra: Extra::new(),
         };

@@ -48,7 +48,7 @@ impl Judge {
         check_text("a note", self.note.as_deref().unwrap_or_default())?;
         let head = session.store.evidence()?;
         let judgement = Judgement::by_hand(self.key, head.tree, head.commit, self.note);
-        let given = Given { passed, by_other: self.by.is_some(), judgement };
+        let given = Given { passed, completes: true, by_other: self.by.is_some(), judgement };
         let manners = Manners { by: self.by, ..self.force.manners() };
         let command = if passed { "gate pass" } else { "gate fail" };
         let change = session.change(command, &manners, |draft| judge(draft, &self.id, &given).map(|id| vec![id]))?;

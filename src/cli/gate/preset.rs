@@ -109,7 +109,7 @@ impl Apply {
             })?;
             let (actor, _) = session.actor(None)?;
             let taken = gates.iter().zip(&done).filter(|(_, row)| row.outcome != "kept");
-            trust(session).agree(taken.flat_map(|(gate, _)| gate.check.texts()), &actor, session.now())?;
+            trust(session).agree(taken.map(|(gate, _)| &gate.check), &actor, session.now())?;
         }
         let preset = preset.name.to_owned();
         Ok(Report::Applied(Applied { preset, dry_run: self.dry_run, count: done.len(), gates: done }))

@@ -1,12 +1,13 @@
 //! `jit gate run`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use clap::Args;
 
 use crate::cli::common::Force;
 use crate::domain::draft::{Draft, require_gates};
+use crate::domain::event::Event;
+use crate::domain::gate::Check;
 use crate::domain::id::IdPrefix;
 use crate::domain::issue::{Issue, Verdict};
 use crate::domain::name::{Actor, GateKey};
@@ -15,11 +16,10 @@ use crate::domain::refusal::{Decision, Refusal};
 use crate::domain::standing::{Standing, standing};
 use crate::error::{Class, Error, Result};
 use crate::gates::{How, Outcome, Place, Runner, Verdict as Found, require_trust};
-use crate::progress::{Echo, Silent};
 use crate::report::Report;
-use crate::report::echo::StderrEcho;
 use crate::report::gate_run::{GateRun, RunRow};
 use crate::session::{Manners, Session};
+use crate::store::history::judgement;
 
 /// Run the commands of gates and record what they find
 ///
@@ -52,13 +52,15 @@ impl Run {
     pub fn run(self, session: &Session) -> Result<Report> {
         let manners = Manners { by: self.by.clone(), ..Force::default().manners() };
         let (issue, standings, tip) = self.choose(session, &manners)?;
-        if session.done_before(&tip)? {
-            let change = session.change("gate run", &manners, |_| Ok(vec![issue.id]))?;
-            return crate::cli::common::Answer::quiet("ran gates of").report(session, &change);
+        if let Some(events) = session.done_before(&tip)? {
+            // Another request under the same key is refused here.
+            session.change("gate run", &manners, |_| Ok(Vec::new()))?;
+            let rows: Vec<RunRow> = events.iter().filter_map(recorded).collect();
+            let tree = events.iter().find_map(|event| judgement(event)?.1.tree);
+            return Ok(Report::GateRun(GateRun::new(issue.id, tree, rows, false)));
         }
-        require_trust(session, &standings)?;
+        require_trust(session, issue.id, &standings)?;
         let place = Place::here(&session.store)?;
-        let echo: Arc<dyn Echo> = if session.is_quiet() { Arc::new(Silent) } else { Arc::new(StderrEcho::default()) };
         let runner = Runner {
             session,
             tip,
@@ -66,10 +68,10 @@ impl Run {
             issue: &issue,
             force: self.force,
             jobs: usize::from(self.jobs),
-            echo,
+            echo: session.echo.clone(),
         };
         let outcomes = runner.run(&standings)?;
-        runner.record("gate run", &manners, &outcomes)?;
+        runner.record("gate run", &manners, &outcomes, true)?;
         // What went by is not shown twice, unless it went by mixed with other output.
         let shown = !session.is_quiet() && (self.jobs == 1 || outcomes.len() == 1);
         let rows = outcomes.iter().map(row).collect();
@@ -113,6 +115,15 @@ impl Run {
         let all: Vec<Standing> = issue.gates.keys().map(of).collect::<std::result::Result<_, _>>()?;
         Ok(all.into_iter().filter(|standing| standing.command().is_some()).collect())
     }
+}
+
+/// The row of a verdict that an event holds.
+fn recorded(event: &Event) -> Option<RunRow> {
+    let (passed, judgement) = judgement(event)?;
+    let run = judgement.run?;
+    let ended = Found::Given { passed, ran: run.clone() };
+    let check = Check { command: Some(run.command), ..Check::default() };
+    Some(row(&Outcome { gate: judgement.gate, check, how: How::Recorded, verdict: ended, output: None }))
 }
 
 fn row(outcome: &Outcome) -> RunRow {

@@ -3,8 +3,11 @@
 use clap::Args;
 
 use crate::domain::draft::require_gates;
+use crate::domain::gate::Check;
+use crate::domain::id::IdPrefix;
 use crate::domain::name::GateKey;
 use crate::domain::snapshot::Snapshot;
+use crate::domain::standing::standings;
 use crate::error::Result;
 use crate::gates::trust;
 use crate::report::Report;
@@ -20,6 +23,9 @@ use crate::store::StoreError;
 pub struct Trust {
     /// The gate (default: all)
     key: Option<GateKey>,
+    /// What the gates of this issue ask, where that is not what they ask of others by now
+    #[arg(long, value_name = "ID")]
+    issue: Option<IdPrefix>,
     /// Only show what has been agreed to, and what not
     #[arg(short, long)]
     list: bool,
@@ -28,36 +34,46 @@ pub struct Trust {
 impl Trust {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
-        let keys = match &self.key {
-            Some(key) => {
-                require_gates(&view.state, [key])?;
-                vec![key.clone()]
-            }
-            None => view.state.gate_keys().map_err(StoreError::from)?,
-        };
         let mut trust = trust(session);
         let (actor, _) = session.actor(None)?;
         let mut gates = Vec::new();
-        for key in keys {
-            let Some(gate) = view.state.gate(&key).map_err(StoreError::from)? else { continue };
-            if gate.check.command.is_none() {
-                continue;
-            }
-            let before = gate.check.texts().all(|text| trust.covers(text));
+        for (key, check) in self.checks(session)? {
+            let before = trust.covers(&check);
             if !self.list {
-                trust.agree(gate.check.texts(), &actor, session.now())?;
+                trust.agree([&check], &actor, session.now())?;
             }
-            let check = gate.check;
-            let (command, env_key) = (check.command.unwrap_or_default(), check.env_key);
             gates.push(TrustedGate {
                 gate: key,
-                command,
-                env_key,
+                command: check.command.unwrap_or_default(),
+                workdir: check.workdir,
+                env_key: check.env_key,
                 trusted: before || !self.list,
                 new: !before && !self.list,
             });
         }
         Ok(Report::Trusted(Trusted { count: gates.len(), gates }))
+    }
+
+    /// What the gates in question run.
+    fn checks(&self, session: &Session) -> Result<Vec<(GateKey, Check)>> {
+        let view = session.view()?;
+        let mut all = Vec::new();
+        if let Some(prefix) = &self.issue {
+            let issue = session.resolve(&view.state, prefix)?;
+            let asked = standings(&view.state, &issue).map_err(StoreError::from)?;
+            all.extend(asked.into_iter().filter_map(|standing| Some((standing.key, standing.check?))));
+        } else {
+            for key in view.state.gate_keys().map_err(StoreError::from)? {
+                all.extend(view.state.gate(&key).map_err(StoreError::from)?.map(|gate| (key, gate.check)));
+            }
+        }
+        if let Some(wanted) = &self.key {
+            all.retain(|(key, _)| key == wanted);
+            if all.is_empty() {
+                require_gates(&view.state, [wanted])?;
+            }
+        }
+        all.retain(|(_, check)| check.command.is_some());
+        Ok(all)
     }
 }

@@ -60,7 +60,7 @@ fn check(gate: &Gate) -> Decision {
     }
     match gate.check.fault() {
         Some(why) => invalid("the check", why),
-        None if gate.check.command.is_some() && !gate.auto => {
+        None if gate.check.command.is_some() && !gate.check.auto => {
             invalid("the check", "a gate with a command is judged by a machine: it is `auto`".to_owned())
         }
         None if gate.check.command.is_none() && gate.check.env_key.is_some() => {
@@ -135,7 +135,8 @@ pub(super) fn put_on(draft: &mut Draft<'_>, issue: &Issue, key: &GateKey) -> Dec
 
 /// Takes gates off an issue. Quiet for defined ones it does not have.
 ///
-/// Whoever holds the issue cannot take off what it was claimed with; others can, and the events say so.
+/// Whoever holds the issue cannot take off what it was claimed with; others can, and so can anybody once the claim
+/// has ended. The events say so.
 pub fn remove(draft: &mut Draft<'_>, prefix: &IdPrefix, keys: &[GateKey]) -> Decision<IssueId> {
     let issue = draft.resolve(prefix)?;
     require_gates(draft.state(), keys.iter().filter(|key| !issue.gates.contains_key(*key)))?;
@@ -147,7 +148,7 @@ pub fn remove(draft: &mut Draft<'_>, prefix: &IdPrefix, keys: &[GateKey]) -> Dec
         }
     }
     for gate in present {
-        if frozen(&issue, gate).is_some() {
+        if issue.last_claim.as_ref().is_some_and(|claim| claim.gates.contains_key(gate)) {
             refuse_holder(draft, &issue, gate)?;
             let overruled = Overruled { gate: gate.clone(), what: Override::Removed, check: None };
             draft.emit(issue.id, Body::GateOverridden(overruled))?;

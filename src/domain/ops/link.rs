@@ -5,6 +5,9 @@ use crate::domain::event::{Body, Linked};
 use crate::domain::id::IssueId;
 use crate::domain::refusal::Decision;
 use crate::domain::snapshot::Snapshot;
+use crate::domain::state::State;
+
+use super::state::complete_if_gates_passed;
 
 /// A commit that belongs to issues.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +22,8 @@ pub struct Link {
 
 /// Links commits to their issues. Quiet for what is linked, and for issues that are not here.
 ///
-/// Nobody needs to hold the issue: a commit is a fact. Gives the issues that exist.
+/// Nobody needs to hold the issue: a commit is a fact. An issue that waited for gates which its commit has passed
+/// is done now. Gives the issues that exist.
 pub fn link(draft: &mut Draft<'_>, links: &[Link]) -> Decision<Vec<IssueId>> {
     let mut linked = Vec::new();
     for Link { commit, replaces, issues } in links {
@@ -28,6 +32,9 @@ pub fn link(draft: &mut Draft<'_>, links: &[Link]) -> Decision<Vec<IssueId>> {
             let replaces = replaces.clone().filter(|old| issue.commits.contains(old));
             if replaces.is_some() || !issue.commits.contains(commit) {
                 draft.emit(*id, Body::CommitLinked(Linked { commit: commit.clone(), replaces }))?;
+            }
+            if issue.state == State::Gated {
+                complete_if_gates_passed(draft, &issue)?;
             }
             if !linked.contains(id) {
                 linked.push(*id);

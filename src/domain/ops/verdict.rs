@@ -19,6 +19,8 @@ use super::{authorize, state::complete_if_gates_passed};
 pub struct Given {
     /// Passed or failed.
     pub passed: bool,
+    /// Whether an issue that waits for its gates is done with the last one. Not before a commit that may yet fail.
+    pub completes: bool,
     /// Whether the judge was named for this command (`--by`) and so may judge what others hold.
     pub by_other: bool,
     /// What was judged, by what, and a remark.
@@ -51,7 +53,7 @@ pub fn judge(draft: &mut Draft<'_>, prefix: &IdPrefix, given: &Given) -> Decisio
     if repeated && issue.gates.contains_key(&judgement.gate) {
         return Ok(issue.id);
     }
-    enter(draft, &issue, given.by_other, given.passed, judgement)?;
+    enter(draft, &issue, given, judgement)?;
     Ok(issue.id)
 }
 
@@ -63,7 +65,7 @@ pub fn record(draft: &mut Draft<'_>, id: IssueId, given: &Given, check: &Check) 
     if (&asked.command, &asked.workdir, &asked.env_key) != (&check.command, &check.workdir, &check.env_key) {
         return Err(Refusal::GateChanged { id, key: key.clone() });
     }
-    enter(draft, &issue, given.by_other, given.passed, given.judgement.clone())
+    enter(draft, &issue, given, given.judgement.clone())
 }
 
 /// Records that a gate holds for the tree of a commit made earlier. The issue's own verdict stays as it is.
@@ -83,8 +85,9 @@ fn known(draft: &Draft<'_>, issue: &Issue, key: &GateKey) -> Decision<Standing> 
     Ok(standing(draft.state(), issue, key, issue.gates.get(key).unwrap_or(&pending))?)
 }
 
-fn enter(draft: &mut Draft<'_>, issue: &Issue, by_other: bool, passed: bool, judgement: Judgement) -> Decision {
-    if !by_other {
+fn enter(draft: &mut Draft<'_>, issue: &Issue, given: &Given, judgement: Judgement) -> Decision {
+    let passed = given.passed;
+    if !given.by_other {
         authorize(draft, issue)?;
     }
     if issue.state.is_finished() && !passed {
@@ -99,5 +102,5 @@ fn enter(draft: &mut Draft<'_>, issue: &Issue, by_other: bool, passed: bool, jud
     }
     draft.emit(issue.id, if passed { Body::GatePassed(judgement) } else { Body::GateFailed(judgement) })?;
     limits::check_issue(&draft.issue(issue.id)?)?;
-    complete_if_gates_passed(draft, issue)
+    if given.completes { complete_if_gates_passed(draft, issue) } else { Ok(()) }
 }

@@ -20,21 +20,21 @@ pub struct Head {
 impl GitStore {
     /// The commit that is checked out and the tree of the work tree, changes and new files included.
     ///
-    /// Runs git: one child process when the work tree is clean, three otherwise.
+    /// Runs git: two child processes side by side when the work tree is clean, two more otherwise.
     pub fn evidence(&self) -> StoreResult<Head> {
         let commit = self.head_commit();
         if self.work_tree().is_none() {
             return Ok(Head { commit, ..Head::default() });
         }
         let git = self.git();
-        let changed = git.status()?;
+        let (changed, hidden) = git.status()?;
         let head_tree = self.repo().head_tree_id().ok().map(|id| id.to_string());
         let tree = match head_tree {
             _ if changed.iter().any(|entry| entry.submodule_moved) => None,
-            Some(tree) if changed.is_empty() => Some(tree),
+            Some(tree) if changed.is_empty() && hidden.is_empty() => Some(tree),
             _ => {
                 let index = self.repo().index_path();
-                Some(git.write_work_tree(&index, self.objects.folder(), &self.state_dir)?)
+                Some(git.write_work_tree(&index, self.objects.folder(), &self.state_dir, &hidden)?)
             }
         };
         Ok(Head { commit, tree, changed })
