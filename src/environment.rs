@@ -33,6 +33,8 @@ pub struct Environment {
     pub hook_probe: Option<PathBuf>,
     /// `GIT_DIR`.
     pub git_dir: Option<PathBuf>,
+    /// Whether `GIT_EDITOR` says that a hook's commit is made without an editor.
+    pub no_editor: bool,
     /// `GIT_INDEX_FILE`: in a hook, the index of the commit that is being made.
     pub index_file: Option<PathBuf>,
     /// `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`.
@@ -60,6 +62,7 @@ impl Environment {
             gates_running: var("JIT_GATES_RUNNING").and_then(|running| running.into_string().ok()),
             hook_probe: var("JIT_HOOK_PROBE").map(PathBuf::from),
             git_dir: var("GIT_DIR").map(PathBuf::from),
+            no_editor: var("GIT_EDITOR").is_some_and(|editor| editor == ":"),
             index_file: var("GIT_INDEX_FILE").map(PathBuf::from),
             author: (var("GIT_AUTHOR_NAME"), var("GIT_AUTHOR_EMAIL")),
             user: var("USER").or_else(|| var("LOGNAME")),

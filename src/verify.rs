@@ -153,7 +153,8 @@ fn look(session: &Session, view: &View, commits: &[Named], asked: &Asked) -> Res
         for name in &named.issues {
             let found = name.parse::<IdPrefix>().ok().and_then(|prefix| resolve(&view.state, &prefix).ok());
             let Some(issue) = found else {
-                (row.ok, row.why) = (false, Some(format!("names the issue {name}, which is not here")));
+                let before = row.why.take().map_or_else(String::new, |why| format!("{why}; "));
+                (row.ok, row.why) = (false, Some(format!("{before}names the issue {name}, which is not here")));
                 continue;
             };
             row.issues.push(issue.id);

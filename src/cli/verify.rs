@@ -6,6 +6,7 @@ use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::verify::Verified;
 use crate::session::Session;
+use crate::store::StoreError;
 use crate::verify::{Asked, examine, examine_and_run};
 
 /// Check that commits are what their issues ask
@@ -34,28 +35,25 @@ impl Verify {
             let message = format!("`{}` names no commits", self.range);
             Error::new(Class::NotFound, "no_revision", message).hint("jit verify main..HEAD")
         };
-        if self.range.starts_with(['-', '^']) || self.range.chars().any(char::is_whitespace) {
+        if self.range.is_empty() || self.range.starts_with(['-', '^']) || self.range.chars().any(char::is_whitespace) {
             return Err(no_range());
         }
         let view = session.view()?;
-        // Both ends must be there: git would take a file of that name for an answer.
-        let mut ends = self.range.split("..").map(|end| end.trim_matches('.')).filter(|end| !end.is_empty()).peekable();
-        if ends.peek().is_none() {
-            return Err(no_range());
-        }
-        for end in ends {
-            if git.rev_parse(&format!("{end}^{{commit}}")).ok().flatten().is_none() {
-                return Err(no_range());
-            }
-        }
         let mut args = vec![self.range.as_str()];
-        if !self.range.contains("..") {
+        let is_range = ["..", "^!", "^@", "^-"].iter().any(|mark| self.range.contains(mark));
+        if !is_range {
             args.push("--no-walk");
         }
         if self.no_merges {
             args.push("--no-merges");
         }
-        let commits = git.commits(&args)?;
+        let commits = git.commits(&args).map_err(|why| match why {
+            StoreError::Git { .. } => no_range(),
+            why => why.into(),
+        })?;
+        if commits.is_empty() && !is_range && !self.no_merges {
+            return Err(no_range());
+        }
         let asked = Asked { finish_trees: true, unnamed: false };
         let rows = if self.run {
             examine_and_run(session, &view, &commits, &asked, &session.echo)?

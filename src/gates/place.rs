@@ -63,13 +63,13 @@ impl Place {
     /// A work tree for a tree that is being committed: the one at hand where it holds nothing else, or a clean one,
     /// gone with this value. Submodules that are at hand are there too.
     pub fn for_tree(store: &GitStore, tree: &str) -> Self {
-        let head = Head { commit: store.head_commit(), tree: Some(tree.to_owned()), changed: Vec::new() };
+        let head = Head { commit: store.head_commit(), tree: Some(tree.to_owned()), ..Head::default() };
         Self { head, kind: Kind::HereOrMade(OnceCell::new()) }
     }
 
     /// A clean work tree for a commit with this tree; see [`Place::for_tree`].
     pub fn for_commit(commit: &str, tree: &str) -> Self {
-        let head = Head { commit: Some(commit.to_owned()), tree: Some(tree.to_owned()), changed: Vec::new() };
+        let head = Head { commit: Some(commit.to_owned()), tree: Some(tree.to_owned()), ..Head::default() };
         Self { head, kind: Kind::Made(commit.to_owned(), OnceCell::new()) }
     }
 
@@ -156,6 +156,7 @@ impl Made {
         let mut made = Self { git: store.git(), top: made, submodules: Vec::new(), _dir: dir, file, _lock: lock };
         made.note(None, &made.top).map_err(doing())?;
         made.git.add_worktree(&made.top, commit)?;
+        made.git.fill_sparse(&made.top)?;
         made.fill_submodules(&top, &made.top.clone(), &made.git.clone(), commit)?;
         Ok(made)
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,8 +56,14 @@ pub struct Finished {
     pub output: Vec<u8>,
 }
 
+/// Runs the command in the place of this shell, and beside it, as nobody's child, a watch that ends the group when
+/// the lifeline on stdin breaks: a process that is killed takes its check with it.
+const UNDER_WATCH: &str =
+    "exec 3<&0 </dev/null; ({ read -r _ <&3; kill -9 0; } >/dev/null 2>&1 &); exec sh -c \"$1\" 3<&-";
 /// How long a group has to end by itself when it is told to, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long those have that the command left behind.
+const AFTERMATH: Duration = Duration::from_millis(500);
 /// How long output may be on its way after everybody who could write it is gone.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How often a command that says nothing is looked after.
@@ -70,7 +76,9 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn run(task: &Task<'_>, echo: Arc<Sink>, stop: &AtomicBool) -> io::Result<Finished> {
     let started = Instant::now();
     let (reader, writer) = io::pipe()?;
-    let child = spawn(task, writer)?;
+    // Open as long as this process lives and the run is not over.
+    let (lifeline, _alive) = io::pipe()?;
+    let child = spawn(task, lifeline, writer)?;
     let group = Pid::from_child(&child);
     let output = Output::collect(reader, echo);
     let mut group = Group { leader: child, id: group, exited: watch(group) };
@@ -80,10 +88,10 @@ pub fn run(task: &Task<'_>, echo: Arc<Sink>, stop: &AtomicBool) -> io::Result<Fi
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that starts commands of gates")]
-fn spawn(task: &Task<'_>, writer: io::PipeWriter) -> io::Result<Child> {
+fn spawn(task: &Task<'_>, lifeline: io::PipeReader, writer: io::PipeWriter) -> io::Result<Child> {
     let mut command = Command::new("sh");
-    command.arg("-c").arg(task.command).current_dir(task.dir).process_group(0);
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    command.args(["-c", UNDER_WATCH, "sh", task.command]).current_dir(task.dir).process_group(0);
+    command.stdin(lifeline).stdout(writer.try_clone()?).stderr(writer);
     // Nor what git says in a hook about the commit it is making.
     for variable in REPOSITORY_VARIABLES.iter().chain(&["GIT_AUTHOR_DATE", "GIT_EDITOR"]) {
         command.env_remove(variable);
@@ -134,7 +142,7 @@ impl Group {
     fn end(&mut self, running: bool, output: &Output) -> io::Result<Ended> {
         if running || !output.is_over(LAST_WORDS) {
             self.signal(Signal::TERM);
-            let patience = Instant::now() + GRACE;
+            let patience = Instant::now() + if running { GRACE } else { AFTERMATH };
             if running {
                 let _ = self.exited.recv_timeout(GRACE);
             }

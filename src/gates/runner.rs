@@ -104,9 +104,8 @@ impl Runner<'_> {
             }))
         };
         let Some(tree) = self.place.head.tree.clone() else {
-            let moved = self.place.head.changed.iter().find(|entry| entry.submodule_moved);
-            let path = moved.map_or("?", |entry| entry.path.as_str());
-            return settled(How::Ran, Verdict::None(format!("the submodule {path} holds changes not committed in it")));
+            let why = self.place.head.untold.clone();
+            return settled(How::Ran, Verdict::None(why.unwrap_or_else(|| "no git tree is there".to_owned())));
         };
         let key = evidence_key(&standing.key, check.command.as_deref(), check.workdir.as_deref(), &tree);
         let verdict = &standing.verdict;
@@ -159,7 +158,7 @@ impl Runner<'_> {
             ("JIT_GATE", work.gate.as_str().into()),
             ("JIT_STAGE", work.check.stage.as_str().into()),
             ("JIT_TREE", work.tree.clone().into()),
-            ("JIT_CONTEXT_FILE", needs.context_file(self.issue)?.into()),
+            ("JIT_CONTEXT_FILE", needs.context_file(self.issue, &self.runs())?.into()),
             (RUNNING, format!("{running} {name}").trim_start().into()),
         ];
         if let Some(command) = &work.check.env_key {
@@ -280,11 +279,9 @@ struct Needs {
 
 impl Needs {
     /// The issue as a file, for commands that want to know more of it. Gone with this value.
-    fn context_file(&mut self, issue: &Issue) -> Result<PathBuf> {
+    fn context_file(&mut self, issue: &Issue, runs: &Runs) -> Result<PathBuf> {
         if self.context.is_none() {
-            let doing = || StoreError::io("writing the context file");
-            let mut builder = tempfile::Builder::new();
-            let file = builder.prefix("jit-context-").suffix(".json").tempfile().map_err(doing())?;
+            let file = runs.scratch("context-").map_err(StoreError::io("writing the context file"))?;
             serde_json::to_writer_pretty(file.as_file(), issue).map_err(|why| {
                 Error::new(Class::Outside, "context_file", format!("writing the context file: {why}"))
             })?;

@@ -1,10 +1,12 @@
 //! What was run in this repository: the end of each output, and verdicts that need not be found out again.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::domain::event::Ran;
 use crate::domain::id::IssueId;
@@ -62,6 +64,14 @@ impl Runs {
     /// The right to run what stands under this key, if no other process has it.
     pub fn turn(&self, key: &str) -> Result<FileLock, LockError> {
         file_lock::lock(&self.file(key, "lock"), Duration::ZERO)
+    }
+
+    /// A file for as long as it is used. What a kill leaves of it is forgotten like a run.
+    pub fn scratch(&self, prefix: &str) -> io::Result<NamedTempFile> {
+        let mut builder = tempfile::Builder::new();
+        let named = builder.prefix(prefix).suffix(".json");
+        let here = fs::create_dir_all(&self.dir).and_then(|()| named.tempfile_in(&self.dir));
+        here.or_else(|_| named.tempfile())
     }
 
     /// Forgets what is long ago.

@@ -49,11 +49,9 @@ impl Git {
         Ok(values.collect())
     }
 
-    /// The commit message in the making, without its comments.
-    pub fn message_text(&self, message: &Path) -> StoreResult<String> {
-        let file = std::fs::File::open(message).map_err(StoreError::io(format!("reading {}", message.display())))?;
-        let mut command = self.command(&["stripspace", "--strip-comments"]);
-        self.read("reading the commit message", command.stdin(Stdio::from(file)))
+    /// A commit message without its comments.
+    pub fn without_comments(&self, message: &str) -> StoreResult<String> {
+        self.with_text("reading the commit message", &["stripspace", "--strip-comments"], message)
     }
 
     /// Adds a trailer to a commit message in the making.

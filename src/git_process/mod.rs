@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use crate::store::{StoreError, StoreResult};
 
 pub use commits::{ISSUE_TRAILER, Named};
-pub use work_tree::StatusEntry;
+pub use work_tree::{Looked, StatusEntry};
 
 /// The variables that tie a process to one repository, as `git rev-parse --local-env-vars` lists them. What runs
 /// on its own behalf, a gate's command say, must not inherit them from a hook.

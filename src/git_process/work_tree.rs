@@ -12,16 +12,25 @@ use super::{Git, NO_HOOKS};
 pub struct StatusEntry {
     /// The path from the top of the work tree; a folder when everything in it is new.
     pub path: String,
-    /// Whether it is a submodule in which something is not committed, which no tree can tell.
-    pub submodule_moved: bool,
+    /// Why no tree can tell what is there, if so: changes inside a submodule, or a repository of its own.
+    pub untold: Option<String>,
+}
+
+/// What a look at the work tree gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// What differs from the commit; ignored files do not count.
+    pub changed: Vec<StatusEntry>,
+    /// Paths that the index is told to take for unchanged, though they are there: git does not look at them, and
+    /// says nothing of them.
+    pub hidden: Vec<String>,
+    /// Whether parts of the tree are not checked out.
+    pub absent: bool,
 }
 
 impl Git {
-    /// How the work tree differs from what is committed; ignored files do not count. Takes no lock.
-    ///
-    /// Also gives the paths that the index is told to take for unchanged, though they are there: git does not look
-    /// at them, and says nothing of them. The two questions are asked side by side.
-    pub fn status(&self) -> StoreResult<(Vec<StatusEntry>, Vec<String>)> {
+    /// How the work tree differs from what is committed. Takes no lock. Runs git twice, side by side.
+    pub fn status(&self) -> StoreResult<Looked> {
         let doing = "comparing the work tree";
         let mut flags = self.command(&["ls-files", "-v", "-z"]);
         let flags = flags.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
@@ -34,10 +43,16 @@ impl Git {
         if !output.status.success() {
             return Err(super::failed(doing, &output));
         }
-        let hidden = parse_hidden(&String::from_utf8_lossy(&flags.stdout), |path| {
-            self.dir.join(path).symlink_metadata().is_ok()
-        });
-        Ok((parse_status(&String::from_utf8_lossy(&output.stdout)), hidden))
+        let (hidden, absent): (Vec<String>, Vec<String>) = parse_marked(&String::from_utf8_lossy(&flags.stdout))
+            .into_iter()
+            .partition(|path| self.dir.join(path).symlink_metadata().is_ok());
+        let mut changed = parse_status(&String::from_utf8_lossy(&output.stdout));
+        for entry in changed.iter_mut().filter(|entry| entry.path.ends_with('/')) {
+            if self.dir.join(&entry.path).join(".git").symlink_metadata().is_ok() {
+                entry.untold = Some(format!("{} is a repository of its own; add it to .gitignore", entry.path));
+            }
+        }
+        Ok(Looked { changed, hidden, absent: !absent.is_empty() })
     }
 
     /// The tree that a commit of the index would have. `index` names another one than the work tree's.
@@ -88,6 +103,18 @@ impl Git {
         self.read("making a worktree", command.arg("--detach").arg(path).arg(commit)).map(drop)
     }
 
+    /// Has a worktree hold all of its commit, where those of the repository hold only parts.
+    pub fn fill_sparse(&self, path: &Path) -> StoreResult<()> {
+        let sparse =
+            self.run("looking for a sparse checkout", &mut self.command(&["config", "core.sparseCheckout"]))?;
+        if String::from_utf8_lossy(&sparse.stdout).trim() != "true" {
+            return Ok(());
+        }
+        let mut command = self.command(&["-C"]);
+        command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").arg(path).args(["sparse-checkout", "disable"]);
+        self.read("checking out everything", &mut command).map(drop)
+    }
+
     /// Takes a linked worktree away, with everything in it.
     pub fn remove_worktree(&self, path: &Path) -> StoreResult<()> {
         let mut command = self.command(&["worktree", "remove", "--force", "--force"]);
@@ -113,12 +140,11 @@ impl Git {
 /// Settings under which git looks as closely as it can, whatever is configured.
 const HONEST: &[&str] = &["-c", "core.trustctime=true", "-c", "core.checkStat=default", "-c", "core.fsmonitor=false"];
 
-/// Reads `git ls-files -v -z`: the paths marked as unchanged (a small letter), and those not to be in the work tree
-/// (`S`) that are.
-fn parse_hidden(text: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
-    let marked = text.split('\0').filter_map(|line| line.split_once(' ')).filter(|(mark, path)| {
-        mark.starts_with(|mark: char| mark.is_ascii_lowercase() || mark == 'S') && is_there(path)
-    });
+/// Reads `git ls-files -v -z`: the paths that are not looked at, because they are marked as unchanged (a small
+/// letter) or as not to be in the work tree (`S`).
+fn parse_marked(text: &str) -> Vec<String> {
+    let lines = text.split('\0').filter_map(|line| line.split_once(' '));
+    let marked = lines.filter(|(mark, _)| mark.starts_with(|mark: char| mark.is_ascii_lowercase() || mark == 'S'));
     marked.map(|(_, path)| path.to_owned()).collect()
 }
 
@@ -138,8 +164,9 @@ fn parse_status(text: &str) -> Vec<StatusEntry> {
         let mut words = field.splitn(before + 1, ' ');
         let submodule = words.nth(2).filter(|_| before > 1).unwrap_or("N...");
         let path = field.splitn(before + 1, ' ').last().unwrap_or_default().to_owned();
-        let submodule_moved = submodule.starts_with('S') && submodule.get(2..).is_some_and(|moved| moved != "..");
-        entries.push(StatusEntry { path, submodule_moved });
+        let moved = submodule.starts_with('S') && submodule.get(2..).is_some_and(|moved| moved != "..");
+        let untold = moved.then(|| format!("the submodule {path} holds changes that are not committed in it"));
+        entries.push(StatusEntry { path, untold });
         if before == 9 {
             // The path it was renamed from.
             fields.next();
@@ -163,7 +190,7 @@ mod tests {
         let status = parse_status(text);
         let paths: Vec<&str> = status.iter().map(|entry| entry.path.as_str()).collect();
         assert_eq!(paths, ["a b.txt", "new", "sub", "moved", "both", "un tracked/"]);
-        let moved: Vec<bool> = status.iter().map(|entry| entry.submodule_moved).collect();
+        let moved: Vec<bool> = status.iter().map(|entry| entry.untold.is_some()).collect();
         assert_eq!(moved, [false, false, true, false, false, false]);
     }
 }

@@ -11,15 +11,31 @@ use crate::store::StoreError;
 /// How branches begin that belong to an issue; its short id follows.
 const BRANCH: &str = "jit/";
 
+/// What a commit may be for.
+pub enum AtHand {
+    /// No issue that anybody could tell.
+    None,
+    /// This one.
+    One(Box<Issue>),
+    /// So many that it must say which.
+    Several(usize),
+}
+
+impl From<Option<Issue>> for AtHand {
+    fn from(issue: Option<Issue>) -> Self {
+        issue.map_or(AtHand::None, |issue| AtHand::One(Box::new(issue)))
+    }
+}
+
 /// The issue of the branch `jit/<short-id>`, else the one that the acting agent holds, when it holds exactly one.
 ///
 /// Reads the list of held issues, unless the branch says it.
-pub fn issue(session: &Session, view: &View) -> Result<Option<Issue>> {
+pub fn issue(session: &Session, view: &View) -> Result<AtHand> {
     let named = session.store.branch().and_then(|branch| branch.strip_prefix(BRANCH)?.parse::<IdPrefix>().ok());
     if let Some(prefix) = named
         && let Ok(issue) = resolve(&view.state, &prefix)
     {
-        return Ok(Some(issue));
+        return Ok(Some(issue).into());
     }
     let (actor, _) = session.actor(None)?;
     let held = view.state.held().map_err(StoreError::from)?;
@@ -27,18 +43,18 @@ pub fn issue(session: &Session, view: &View) -> Result<Option<Issue>> {
         held.issues().filter(|issue| issue.holder() == Some(actor.as_str())).map(|issue| issue.id()).collect();
     let issue = |id: &IssueId| view.state.issue(*id).map_err(StoreError::from);
     match held.as_slice() {
-        [] => Ok(None),
-        [one] => Ok(issue(one)?),
+        [] => Ok(AtHand::None),
+        [one] => Ok(issue(one)?.into()),
         several => {
             // The token in the environment tells which of them this process works for.
-            let Some(token) = session.claim_token()? else { return Ok(None) };
-            for id in several {
-                let found = issue(id)?.filter(|issue| issue.claim.as_ref().is_some_and(|claim| claim.token == token));
+            let token = session.claim_token()?;
+            for id in several.iter().filter(|_| token.is_some()) {
+                let found = issue(id)?.filter(|issue| issue.claim.as_ref().map(|claim| claim.token) == token);
                 if found.is_some() {
-                    return Ok(found);
+                    return Ok(found.into());
                 }
             }
-            Ok(None)
+            Ok(AtHand::Several(several.len()))
         }
     }
 }

@@ -13,13 +13,13 @@ use crate::gates::{Outcome, Place, Runner, Verdict, require_trust};
 use crate::session::{Manners, Session, View};
 use crate::store::StoreError;
 
-use super::at_hand;
+use super::at_hand::{self, AtHand};
 
 /// The hooks `pre-commit` and `pre-merge-commit`: asks the gates of the issue at hand.
 pub fn before_commit(session: &Session) -> Result<()> {
     let view = session.view()?;
     match at_hand::issue(session, &view)? {
-        Some(issue) if issue.state.may_be_claimed() => ask(session, &view, &issue, &Committed::new(session)),
+        AtHand::One(issue) if issue.state.may_be_claimed() => ask(session, &view, &issue, &Committed::new(session)),
         _ => Ok(()),
     }
 }

@@ -13,9 +13,11 @@ use crate::git_process::ISSUE_TRAILER;
 use crate::session::{Session, View};
 use crate::store::StoreError;
 
-use super::at_hand;
+use super::at_hand::{self, AtHand};
 use super::enforce::{Committed, ask};
 
+/// A line below which nothing belongs to the message has this in it.
+const SCISSORS: &str = "------------------------ >8 ------------------------";
 /// Bytes of a commit message that are looked at.
 const MOST: u64 = 1 << 20;
 
@@ -23,26 +25,52 @@ const MOST: u64 = 1 << 20;
 ///
 /// Leaves alone what names one already, and commits that are made anew from others: amended, picked, rebased.
 pub fn prepare(session: &Session, file: &Path, source: &str) -> Result<()> {
-    if source == "commit" || remakes_commits(session) || names_an_issue(&beginning(file)) {
+    if source == "commit" || remakes_commits(session) {
         return Ok(());
     }
     let view = session.view()?;
-    if let Some(issue) = at_hand::issue(session, &view)? {
-        add_trailer(session, file, &issue.id.to_string())?;
+    let issue = match at_hand::issue(session, &view)? {
+        AtHand::One(issue) => issue,
+        AtHand::None => return Ok(()),
+        AtHand::Several(count) => {
+            session.notice(format!(
+                "you hold {count} issues: the commit belongs to one only if it says `{ISSUE_TRAILER}: ID`"
+            ));
+            return Ok(());
+        }
+    };
+    let (git, text) = (session.store.git(), said(session, file)?);
+    if names_an_issue(&text) && !git.message_issues(&text)?.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    match text.trim().is_empty() {
+        false => Ok(git.add_issue(file, &issue.id.to_string())?),
+        // git refuses such a message, or was told to take it.
+        true if session.environment.no_editor => Ok(()),
+        true => leave_room(file, &issue),
+    }
 }
 
-/// Writes the trailer into the message. One that is still to be written gets room above it.
-fn add_trailer(session: &Session, file: &Path, issue: &str) -> Result<()> {
-    let git = session.store.git();
-    if !git.message_text(file)?.is_empty() {
-        return Ok(git.add_issue(file, issue)?);
-    }
+/// Writes the trailer below the room for a message that is still to be written.
+fn leave_room(file: &Path, issue: &Issue) -> Result<()> {
     let doing = || StoreError::io(format!("writing {}", file.display()));
-    let mut text = format!("\n\n{ISSUE_TRAILER}: {issue}\n").into_bytes();
+    let mut text = format!("\n\n{ISSUE_TRAILER}: {}\n", issue.id).into_bytes();
     text.extend(std::fs::read(file).map_err(doing())?);
     Ok(std::fs::write(file, text).map_err(doing())?)
+}
+
+/// What the message says, as far as a hook can tell: without what git cuts off, and without comments where git
+/// takes them out, which it does to what an editor was used on.
+fn said(session: &Session, file: &Path) -> Result<String> {
+    let raw = beginning(file);
+    let kept = raw.lines().take_while(|line| !line.contains(SCISSORS));
+    let text: String = kept.flat_map(|line| [line, "\n"]).collect();
+    let cleanup = session.store.config("commit.cleanup");
+    let keeps_comments = matches!(cleanup.as_deref(), Some("verbatim" | "whitespace" | "scissors"));
+    if session.environment.no_editor || keeps_comments {
+        return Ok(text);
+    }
+    Ok(session.store.git().without_comments(&text)?)
 }
 
 /// Whether git is making commits out of other commits.
@@ -75,13 +103,12 @@ fn beginning(file: &Path) -> String {
 pub fn check(session: &Session, file: &Path) -> Result<()> {
     let mut named = Vec::new();
     if names_an_issue(&beginning(file)) {
-        let git = session.store.git();
-        let text = git.message_text(file)?;
+        let text = said(session, file)?;
         if says_nothing_else(&text) {
             // git itself would take the trailer for a message.
             return Err(Error::new(Class::Usage, "empty_message", "the commit message is empty: nothing is committed"));
         }
-        named = git.message_issues(&text)?;
+        named = session.store.git().message_issues(&text)?;
     }
     let view = session.view()?;
     if named.is_empty() {
@@ -103,11 +130,11 @@ pub fn check(session: &Session, file: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether the trailer is all there is.
 fn says_nothing_else(text: &str) -> bool {
-    text.lines().all(|line| {
-        let key = line.split(':').next().unwrap_or_default();
-        line.trim().is_empty() || key.eq_ignore_ascii_case(ISSUE_TRAILER)
-    })
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
+    let is_trailer = |line: &str| line.split(':').next().is_some_and(|key| key.eq_ignore_ascii_case(ISSUE_TRAILER));
+    lines.peek().is_some() && lines.all(is_trailer)
 }
 
 fn unnamed() -> Error {

@@ -48,12 +48,13 @@ fn is_id(text: &str) -> bool {
 fn range(session: &Session, remote: &str, local: &str, known: &str, patterns: &[glob::Pattern]) -> Result<Vec<String>> {
     let git = session.store.git();
     let mut args = vec![local.to_owned(), "--not".to_owned()];
-    let branches = git.branches_of(remote)?;
-    let protected = branches.into_iter().filter(|(branch, _)| patterns.iter().any(|pattern| pattern.matches(branch)));
-    args.extend(protected.map(|(_, name)| name));
-    // What the remote has may never have come here.
     if is_id(known) && git.rev_parse(&format!("{known}^{{commit}}"))?.is_some() {
         args.push(known.to_owned());
+    } else {
+        // A new branch, or one whose end never came here: what was last seen of the others is the next best.
+        let branches = git.branches_of(remote)?;
+        let protected = |branch: &str| patterns.iter().any(|pattern| pattern.matches(branch));
+        args.extend(branches.into_iter().filter(|(branch, _)| protected(branch)).map(|(_, name)| name));
     }
     Ok(args)
 }

@@ -420,7 +420,7 @@ fn a_kill_in_the_middle_of_a_check_leaves_nothing_for_long() {
     while !started.exists() {
         std::thread::yield_now();
     }
-    repo.run_script(&format!("kill -9 -{}; pkill -9 -f 'sleep 4721[.]5'", child.id()));
+    repo.run_script(&format!("kill -9 -{}", child.id()));
     child.wait().expect("git ends");
     let places = || std::fs::read_dir(repo.path().join(".git/jit/checks")).map_or(0, Iterator::count);
     let trees = || repo.git(&["worktree", "list"]).text().lines().count();
@@ -563,4 +563,60 @@ fn a_gate_called_bad_after_the_commit_keeps_it_from_a_protected_branch() {
     repo.jit(&["gate", "fail", &id, "read", "--by", "human:b", "--note", "broken"]).ok();
     repo.jit(&["verify", "HEAD"]).code(4);
     repo.git(&["push", "--quiet", &hub, "main"]).code(1);
+}
+
+#[test]
+fn a_message_about_trailers_names_no_issue_by_that() {
+    let (repo, id) = in_work();
+    commit(&repo, &["--allow-empty", "-m", "docs: explain Jit-Issue trailers"]).ok();
+    assert_eq!(trailer(&repo), id);
+    // Neither does what git shows below the message, nor the name of the branch in its comments.
+    repo.git(&["checkout", "--quiet", "-b", "fix/jit-issue-7"]).ok();
+    repo.write("doc", "the Jit-Issue trailer: x\n");
+    repo.git(&["add", "doc"]).ok();
+    let mut command = repo.command("git");
+    command.args(["commit", "--quiet", "-v"]).env("JIT_AGENT", AGENT).env("GIT_EDITOR", "sed -i '1s/.*/about/'");
+    assert!(command.status().expect("git can be started").success());
+    assert_eq!((trailer(&repo), repo.git(&["log", "-1", "--format=%s"]).text()), (id, "about".to_owned()));
+}
+
+#[test]
+fn messages_that_git_takes_are_not_refused_as_empty() {
+    let (repo, id) = in_work();
+    let taken = |args: &[&str]| {
+        let mut all = vec!["--allow-empty"];
+        all.extend(args);
+        commit(&repo, &all).ok();
+    };
+    taken(&["--allow-empty-message", "-m", ""]);
+    assert_eq!(repo.git(&["log", "-1", "--format=%B"]).text().trim(), "", "nothing is added to nothing");
+    taken(&["--cleanup=verbatim", "-m", "#5 a title"]);
+    assert_eq!((trailer(&repo), repo.git(&["log", "-1", "--format=%s"]).text()), (id, "#5 a title".to_owned()));
+    repo.git(&["config", "commit.cleanup", "scissors"]).ok();
+    let mut command = repo.command("git");
+    command
+        .args(["commit", "--quiet", "--allow-empty"])
+        .env("JIT_AGENT", AGENT)
+        .env("GIT_EDITOR", "sed -i '1s/.*/#6/'");
+    assert!(command.status().expect("git can be started").success());
+}
+
+#[test]
+fn who_holds_several_issues_is_told_that_the_commit_names_none() {
+    let (repo, _) = in_work();
+    in_progress(&repo, "a second one");
+    let output = commit(&repo, &["--allow-empty", "-m", "x"]).ok();
+    assert!(output.stderr.contains("you hold 2 issues"), "{output:#?}");
+}
+
+#[test]
+fn what_a_remote_has_is_asked_of_the_remote_and_not_of_a_ref_here() {
+    let (repo, id) = in_work();
+    repo.jit(&["gate", "add", &id, "review"]).ok();
+    repo.jit(&["config", "set", "hooks.protected_branches", "main"]).ok();
+    let hub = repo.hub();
+    repo.git(&["remote", "add", "origin", &hub]).ok();
+    commit(&repo, &["--allow-empty", "-m", "x"]).ok();
+    repo.git(&["update-ref", "refs/remotes/origin/main", "main"]).ok();
+    repo.git(&["push", "--quiet", "origin", "main"]).code(1);
 }

@@ -45,6 +45,7 @@ fn commits_hold_by_the_evidence_that_was_recorded_for_each() {
     assert_eq!(output.stdout.lines().count(), 2);
     assert!(output.stdout.lines().all(|line| line.starts_with("ok ")), "{output:#?}");
     assert_eq!(repo.jit(&["verify", "HEAD"]).ok().stdout.lines().count(), 1, "one revision is one commit");
+    assert_eq!(repo.jit(&["verify", "HEAD^!"]).ok().stdout.lines().count(), 1);
     assert!(repo.jit(&["verify", "HEAD..HEAD"]).ok().stdout.is_empty());
 }
 
@@ -117,7 +118,9 @@ fn evidence_of_a_finished_issue_counts_though_the_gate_changed_since() {
 #[test]
 fn ranges_that_are_none_are_refused() {
     let repo = Repo::new();
-    for range in ["nothing..HEAD", "HEAD..nothing", "nothing", "README", "--all", "-n1", "HEAD HEAD", ""] {
+    for range in
+        ["nothing..HEAD", "HEAD..nothing", "nothing", "README", "--all", "-n1", "HEAD HEAD", "", "^HEAD", "HEAD:README"]
+    {
         let output = repo.jit(&["verify", "--json", "--", range]);
         assert_eq!((output.code, output.error_code()), (Some(3), "no_revision".to_owned()), "{range}");
     }

@@ -1,7 +1,7 @@
 //! What the work tree holds: the evidence a verdict rests on.
 
-use crate::git_process::StatusEntry;
-use crate::store::StoreResult;
+use crate::git_process::{Looked, StatusEntry};
+use crate::store::{StoreError, StoreResult};
 
 use super::GitStore;
 
@@ -10,9 +10,10 @@ use super::GitStore;
 pub struct Head {
     /// The commit that is checked out.
     pub commit: Option<String>,
-    /// The tree of the work tree as it stands: the commit's when nothing differs. `None` where no tree can tell:
-    /// without a work tree, or with changes inside of a submodule.
+    /// The tree of the work tree as it stands: the commit's when nothing differs. `None` where no tree can tell.
     pub tree: Option<String>,
+    /// Why no tree can tell what the work tree holds.
+    pub untold: Option<String>,
     /// What differs from the commit.
     pub changed: Vec<StatusEntry>,
 }
@@ -27,17 +28,27 @@ impl GitStore {
             return Ok(Head { commit, ..Head::default() });
         }
         let git = self.git();
-        let (changed, hidden) = git.status()?;
+        let Looked { changed, hidden, absent } = git.status()?;
+        let untold = changed.iter().find_map(|entry| entry.untold.clone()).or_else(|| {
+            absent
+                .then(|| "parts of the tree are not checked out (sparse checkout), so the rest was not seen".to_owned())
+        });
+        if untold.is_some() {
+            return Ok(Head { commit, tree: None, untold, changed });
+        }
         let head_tree = self.repo().head_tree_id().ok().map(|id| id.to_string());
-        let tree = match head_tree {
-            _ if changed.iter().any(|entry| entry.submodule_moved) => None,
-            Some(tree) if changed.is_empty() && hidden.is_empty() => Some(tree),
-            _ => {
-                let index = self.repo().index_path();
-                Some(git.write_work_tree(&index, self.objects.folder(), &self.state_dir, &hidden)?)
-            }
+        if let Some(tree) = head_tree.filter(|_| changed.is_empty() && hidden.is_empty()) {
+            return Ok(Head { commit, tree: Some(tree), untold, changed });
+        }
+        let index = self.repo().index_path();
+        let written = git.write_work_tree(&index, self.objects.folder(), &self.state_dir, &hidden);
+        let (tree, untold) = match written {
+            Ok(tree) => (Some(tree), None),
+            // There is something that git cannot commit.
+            Err(StoreError::Git { message, .. }) => (None, Some(message)),
+            Err(why) => return Err(why),
         };
-        Ok(Head { commit, tree, changed })
+        Ok(Head { commit, tree, untold, changed })
     }
 
     /// The commit that is checked out.
