@@ -20,7 +20,7 @@ call_jit() {
     if [ "$JIT_HOOK_INSIDE" = "$hook" ]; then
         exit 0
     elif command -v jit > /dev/null 2>&1; then
-        jit hooks run "$hook" "$@"
+        exec jit hooks run "$hook" "$@"
     else
         echo "warning: jit is not on the PATH, so its $hook hook does nothing" >&2
     fi

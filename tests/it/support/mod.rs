@@ -1,5 +1,7 @@
 //! Temporary repositories, and the program run in them.
 
+pub mod committing;
+pub mod gated;
 mod output;
 mod repo;
 mod world;
