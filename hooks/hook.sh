@@ -1,12 +1,13 @@
 #!/bin/sh
-# jit hook @HOOK@: put here by `jit hooks install`, taken away by `jit hooks uninstall`.
+# jit hook @HOOK@ (@SUM@): put here by `jit hooks install`, taken away by `jit hooks uninstall`.
 # A hook that was here before stands beside this file and is called first.
 hook=@HOOK@
 kept="${0%/*}/$hook.before-jit"
+said=
 
 call_kept() (
     [ -x "$kept" ] && [ -z "$JIT_HOOK_PROBE" ] || exit 0
-    export JIT_HOOK_INSIDE="$hook"
+    export JIT_HOOK_INSIDE="$hook $* $said"
     IFS= read -r first < "$kept"
     case $first in
     # A script of the shell is read in place, so that it sees the name it was written for.
@@ -17,7 +18,7 @@ call_kept() (
 
 call_jit() {
     # Some hooks start themselves a second time; jit has its turn after the first.
-    if [ "$JIT_HOOK_INSIDE" = "$hook" ]; then
+    if [ "$JIT_HOOK_INSIDE" = "$hook $* $said" ]; then
         exit 0
     elif command -v jit > /dev/null 2>&1; then
         exec jit hooks run "$hook" "$@"
@@ -38,4 +39,3 @@ pre-push | post-rewrite)
     call_jit "$@"
     ;;
 esac
-# The end of the jit hook.

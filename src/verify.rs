@@ -8,20 +8,19 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::draft::resolve;
-use crate::domain::event::{Event, Judgement};
+use crate::domain::event::Judgement;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
 use crate::domain::name::GateKey;
 use crate::domain::ops::verdict::verify;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::standing::{Standing, standings};
-use crate::domain::state::{GateStatus, Stage};
+use crate::domain::state::Stage;
 use crate::error::Result;
 use crate::gates::{Outcome, Place, Runner, Verdict, require_trust};
 use crate::git_process::Named;
 use crate::progress::Echo;
 use crate::session::{Manners, Session, View};
-use crate::store::message::evidence_key;
 use crate::store::{StoreError, history};
 
 /// What is asked of commits.
@@ -209,23 +208,9 @@ fn holds(
     if standing.holds_for(Some(tree), strict) {
         return Ok(true);
     }
-    // What somebody has called bad since is bad, whatever was found before.
-    if standing.verdict.status == GateStatus::Failed && standing.verdict.tree.as_ref() == Some(tree) {
-        return Ok(false);
-    }
-    let check = standing.check.as_ref();
-    let command = check.and_then(|check| check.command.as_deref());
-    let workdir = check.and_then(|check| check.workdir.as_deref());
-    let key = evidence_key(&standing.key, command, workdir, tree);
-    // What a command found counts for every issue; what somebody said, for the one it was said of.
-    let equal = &mut |event: &Event, judgement: &Judgement| {
-        let run = judgement.run.as_ref();
-        judgement.gate == standing.key
-            && judgement.tree.as_ref() == Some(tree)
-            && run.map(|run| run.command.as_str()) == command
-            && (run.is_some() || event.issue == Some(issue.id))
-    };
-    Ok(history::evidence(&session.store, &view.commit, &key, equal)?.is_some_and(|(passed, ..)| passed))
+    let Some(check) = &standing.check else { return Ok(false) };
+    let newest = history::newest_verdict(&session.store, &view.commit, issue.id, (&standing.key, check), tree)?;
+    Ok(newest.is_some_and(|(passed, ..)| passed))
 }
 
 fn asking(issue: &Issue, standing: &Standing, holds: bool) -> Asking {

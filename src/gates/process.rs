@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::git_process::REPOSITORY_VARIABLES;
 
@@ -58,8 +58,7 @@ pub struct Finished {
 
 /// Runs the command in the place of this shell, and beside it, as nobody's child, a watch that ends the group when
 /// the lifeline on stdin breaks: a process that is killed takes its check with it.
-const UNDER_WATCH: &str =
-    "exec 3<&0 </dev/null; ({ read -r _ <&3; kill -9 0; } >/dev/null 2>&1 &); exec sh -c \"$1\" 3<&-";
+const UNDER_WATCH: &str = "exec 3<&0 </dev/null; ({ trap '' TERM INT HUP; read -r _ <&3; kill -9 0; } >/dev/null 2>&1 &); exec sh -c -- \"$1\" 3<&-";
 /// How long a group has to end by itself when it is told to, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long those have that the command left behind.
@@ -158,9 +157,33 @@ impl Group {
     }
 
     fn signal(&self, signal: Signal) {
+        // Some, `timeout` among them, make a group of their own: while the leader lives they are found below it.
+        for process in below(self.id) {
+            let _ = kill_process(process, signal);
+        }
         // There may be nobody left in it.
         let _ = kill_process_group(self.id, signal);
     }
+}
+
+/// The processes that `leader` started, and theirs, where the system lists them (`/proc`).
+fn below(leader: Pid) -> Vec<Pid> {
+    let parent_of = |entry: std::fs::DirEntry| {
+        let process: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        // The name in parentheses may hold anything; the state and the parent follow it.
+        let parent: i32 = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+        Some((Pid::from_raw(process)?, Pid::from_raw(parent)?))
+    };
+    let listed = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parents: Vec<(Pid, Pid)> = listed.filter_map(parent_of).collect();
+    let mut found = vec![leader];
+    let mut at = 0;
+    while let Some(parent) = found.get(at).copied() {
+        found.extend(parents.iter().filter(|(_, above)| *above == parent).map(|(process, _)| *process));
+        at += 1;
+    }
+    found.split_off(1)
 }
 
 /// What a command prints, read by a thread.

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::domain::event::{Event, Judgement, Ran};
+use crate::domain::event::{Event, Ran};
 use crate::domain::gate::Check;
 use crate::domain::issue::Issue;
 use crate::domain::name::GateKey;
 use crate::domain::ops::verdict::{Given, record};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::standing::Standing;
-use crate::domain::state::GateStatus;
 use crate::environment::interrupted;
 use crate::error::{Class, Error, Result};
 use crate::progress::Echo;
@@ -27,7 +26,7 @@ use super::place::Place;
 use super::process::{self, Ended, Task};
 use super::runs::{Run, Runs};
 use super::tail::end_of;
-use super::work::{Performed, Work, inside, is_same, passed_here, perform};
+use super::work::{Performed, Work, inside, passed_here, perform};
 
 /// How long the command for a gate's environment may take.
 const KEY_PATIENCE: Duration = Duration::from_secs(30);
@@ -108,8 +107,6 @@ impl Runner<'_> {
             return settled(How::Ran, Verdict::None(why.unwrap_or_else(|| "no git tree is there".to_owned())));
         };
         let key = evidence_key(&standing.key, check.command.as_deref(), check.workdir.as_deref(), &tree);
-        let verdict = &standing.verdict;
-        let is_bad = verdict.status == GateStatus::Failed && verdict.tree.as_ref() == Some(&tree);
         let mut work = Work {
             gate: standing.key.clone(),
             check: check.clone(),
@@ -118,15 +115,14 @@ impl Runner<'_> {
             environment: None,
             dir: Default::default(),
             variables: Vec::new(),
-            // Somebody said that this very tree is bad: that is found out again.
-            force: self.force || is_bad,
+            force: self.force,
         };
         if check.env_key.is_some()
             && let Err(why) = self.equip(&mut work, needs)?
         {
             return settled(How::Ran, Verdict::None(why));
         }
-        if let Some((how, ran)) = self.known(standing, &work)? {
+        if let Some((how, ran)) = self.known(standing, &mut work)? {
             return settled(how, Verdict::Given { passed: true, ran });
         }
         match self.equip(&mut work, needs)? {
@@ -172,7 +168,7 @@ impl Runner<'_> {
 
     /// A verdict that is there already: the issue's own, one of this repository, or where the tracker says so, of
     /// another.
-    fn known(&self, standing: &Standing, work: &Work) -> Result<Option<(How, Ran)>> {
+    fn known(&self, standing: &Standing, work: &mut Work) -> Result<Option<(How, Ran)>> {
         let verdict = &standing.verdict;
         if work.force {
             return Ok(None);
@@ -181,24 +177,27 @@ impl Runner<'_> {
         {
             return Ok(Some((How::Recorded, ran(verdict, work))));
         }
+        let (store, issue) = (&self.session.store, self.issue.id);
+        let newest = history::newest_verdict(store, &self.tip, issue, (&work.gate, &work.check), &work.tree)?;
+        match newest {
+            // Known to be bad since, whatever was found before.
+            Some((false, ..)) => {
+                work.force = true;
+                Ok(None)
+            }
+            newest => Ok(self.reused(work, newest.and_then(|(_, event, judgement)| Some((event, judgement.run?))))?),
+        }
+    }
+
+    /// An equal run that passed: in this repository, or where the tracker says so, elsewhere.
+    fn reused(&self, work: &Work, newest: Option<(Event, Ran)>) -> Result<Option<(How, Ran)>> {
         if let Some(run) = passed_here(&self.runs(), work) {
             return Ok(Some((How::Reused, run)));
         }
+        let Some((event, run)) = newest.filter(|(_, run)| run.environment == work.environment) else { return Ok(None) };
         let view = self.session.view_at(self.tip.clone())?;
-        if !view.state.settings().map_err(StoreError::from)?.reuse_is_shared() {
-            return Ok(None);
-        }
-        let equal = &mut |_: &Event, judgement: &Judgement| {
-            let same_run = |run: &Ran| is_same(run, &work.check) && run.environment == work.environment;
-            judgement.gate == work.gate
-                && judgement.tree.as_ref() == Some(&work.tree)
-                && judgement.run.as_ref().is_some_and(same_run)
-        };
-        let found = history::evidence(&self.session.store, &self.tip, &work.key, equal)?;
-        Ok(found.filter(|(passed, ..)| *passed).and_then(|(_, event, judgement)| {
-            let run = judgement.run?;
-            Some((How::Reused, Ran { reused_from: run.reused_from.or(event.issue), ..run }))
-        }))
+        let shared = view.state.settings().map_err(StoreError::from)?.reuse_is_shared();
+        Ok(shared.then(|| (How::Reused, Ran { reused_from: run.reused_from.or(event.issue), ..run })))
     }
 
     fn runs(&self) -> Runs {

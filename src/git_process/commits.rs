@@ -1,14 +1,15 @@
 //! Commits of the code, and the hooks that git runs when one is made.
 
+use crate::store::StoreResult;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-
-use crate::store::{StoreError, StoreResult};
 
 use super::Git;
 
 /// The trailer by which a commit says to which issue it belongs.
 pub const ISSUE_TRAILER: &str = "Jit-Issue";
+
+/// Trailers are written alike everywhere, however git is configured here.
+const TRAILERS: &str = "trailer.separators=:";
 
 /// A commit of the code, and the issues its message names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +32,8 @@ impl Git {
         let format = format!(
             "--format=%H%x00%T%x00%P%x00%s%x00%(trailers:key={ISSUE_TRAILER},valueonly,unfold,separator=%x20)%x00"
         );
-        let mut args = vec!["log", "--no-color", "--no-show-signature", "--no-notes", "--no-abbrev", &format];
+        let mut args =
+            vec!["-c", TRAILERS, "log", "--no-color", "--no-show-signature", "--no-notes", "--no-abbrev", &format];
         args.extend(revisions);
         args.push("--");
         let text = self.read("reading commits", &mut self.command(&args))?;
@@ -40,7 +42,7 @@ impl Git {
 
     /// The issues that the trailers of a commit message name.
     pub fn message_issues(&self, message: &str) -> StoreResult<Vec<String>> {
-        let trailers = ["interpret-trailers", "--parse", "--no-divider"];
+        let trailers = ["-c", TRAILERS, "interpret-trailers", "--parse", "--no-divider"];
         let parsed = self.with_text("reading the commit message", &trailers, message)?;
         let values = parsed.lines().filter_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -57,9 +59,20 @@ impl Git {
     /// Adds a trailer to a commit message in the making.
     pub fn add_issue(&self, message: &Path, issue: &str) -> StoreResult<()> {
         let trailer = format!("{ISSUE_TRAILER}: {issue}");
-        let mut command = self.command(&["interpret-trailers", "--in-place", "--no-divider"]);
-        command.args(["--if-exists", "addIfDifferent", "--trailer", &trailer]).arg(message);
+        let mut command = self.command(&["-c", TRAILERS, "interpret-trailers", "--in-place", "--no-divider"]);
+        command.args(["--if-exists", "addIfDifferent", "--if-missing", "add", "--trailer", &trailer]).arg(message);
         self.read("naming the issue in the commit message", &mut command).map(drop)
+    }
+
+    /// The text that messages begin with, when one is configured (`commit.template`).
+    pub fn template(&self) -> StoreResult<Option<String>> {
+        let mut command = self.command(&["config", "--type=path", "--get", "commit.template"]);
+        let output = self.run("reading commit.template", &mut command)?;
+        let path = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        if !output.status.success() || path.is_empty() {
+            return Ok(None);
+        }
+        Ok(std::fs::read_to_string(self.dir.join(path)).ok())
     }
 
     /// Writes a commit object that no ref points to.
@@ -110,11 +123,7 @@ impl Git {
     }
 
     fn with_text(&self, doing: &str, args: &[&str], input: &str) -> StoreResult<String> {
-        use std::io::{Seek, Write};
-        let mut file = tempfile::tempfile().map_err(StoreError::io(doing))?;
-        file.write_all(input.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(StoreError::io(doing))?;
-        file.rewind().map_err(StoreError::io(doing))?;
-        self.read(doing, self.command(args).stdin(Stdio::from(file)))
+        self.read(doing, self.command(args).stdin(super::spooled(doing, format!("{input}\n").as_bytes())?))
     }
 }
 

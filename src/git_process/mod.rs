@@ -197,3 +197,11 @@ fn failed(doing: &str, output: &Output) -> StoreError {
         .unwrap_or_else(|| format!("git ended with {}", output.status));
     StoreError::Git { doing: doing.to_owned(), message }
 }
+
+/// What is to be read on stdin, however much it is: as a file that has no name.
+fn spooled(doing: &str, input: &[u8]) -> StoreResult<Stdio> {
+    use std::io::{Seek, Write};
+    let mut file = tempfile::tempfile().map_err(StoreError::io(doing))?;
+    file.write_all(input).and_then(|()| file.rewind()).map_err(StoreError::io(doing))?;
+    Ok(Stdio::from(file))
+}

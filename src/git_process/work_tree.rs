@@ -1,5 +1,7 @@
 //! What the work tree and the index hold.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -23,7 +25,7 @@ pub struct Looked {
     pub changed: Vec<StatusEntry>,
     /// Paths that the index is told to take for unchanged, though they are there: git does not look at them, and
     /// says nothing of them.
-    pub hidden: Vec<String>,
+    pub hidden: Vec<OsString>,
     /// Whether parts of the tree are not checked out.
     pub absent: bool,
 }
@@ -43,9 +45,8 @@ impl Git {
         if !output.status.success() {
             return Err(super::failed(doing, &output));
         }
-        let (hidden, absent): (Vec<String>, Vec<String>) = parse_marked(&String::from_utf8_lossy(&flags.stdout))
-            .into_iter()
-            .partition(|path| self.dir.join(path).symlink_metadata().is_ok());
+        let (hidden, absent): (Vec<OsString>, Vec<OsString>) =
+            parse_marked(&flags.stdout).into_iter().partition(|path| self.dir.join(path).symlink_metadata().is_ok());
         let mut changed = parse_status(&String::from_utf8_lossy(&output.stdout));
         for entry in changed.iter_mut().filter(|entry| entry.path.ends_with('/')) {
             if self.dir.join(&entry.path).join(".git").symlink_metadata().is_ok() {
@@ -72,7 +73,7 @@ impl Git {
         index: &Path,
         objects: &Path,
         scratch: &Path,
-        hidden: &[String],
+        hidden: &[OsString],
     ) -> StoreResult<String> {
         let doing = "recording the work tree";
         std::fs::create_dir_all(scratch).map_err(StoreError::io(doing))?;
@@ -88,12 +89,22 @@ impl Git {
             command
         };
         if !hidden.is_empty() {
-            let paths: Vec<&str> = hidden.iter().map(String::as_str).collect();
+            let paths: Vec<u8> = hidden.iter().flat_map(|path| [path.as_bytes(), b"\0"].concat()).collect();
             for flag in ["--no-assume-unchanged", "--no-skip-worktree"] {
-                self.read(doing, &mut with_index(&[&["update-index", flag, "--"], &paths[..]].concat()))?;
+                let mut command = with_index(&["update-index", flag, "-z", "--stdin"]);
+                self.read(doing, command.stdin(super::spooled(doing, &paths)?))?;
             }
         }
-        self.read(doing, &mut with_index(&[HONEST, &["add", "--all"]].concat()))?;
+        let output = self.run(doing, &mut with_index(&[HONEST, &["add", "--all"]].concat()))?;
+        if !output.status.success() {
+            return Err(super::failed(doing, &output));
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if let Some(path) = said.lines().find_map(|line| line.strip_prefix("warning: adding embedded git repository: "))
+        {
+            let message = format!("{path} is a repository of its own; add it to .gitignore");
+            return Err(StoreError::Git { doing: doing.to_owned(), message });
+        }
         self.read(doing, &mut with_index(&["write-tree"]))
     }
 
@@ -142,10 +153,10 @@ const HONEST: &[&str] = &["-c", "core.trustctime=true", "-c", "core.checkStat=de
 
 /// Reads `git ls-files -v -z`: the paths that are not looked at, because they are marked as unchanged (a small
 /// letter) or as not to be in the work tree (`S`).
-fn parse_marked(text: &str) -> Vec<String> {
-    let lines = text.split('\0').filter_map(|line| line.split_once(' '));
-    let marked = lines.filter(|(mark, _)| mark.starts_with(|mark: char| mark.is_ascii_lowercase() || mark == 'S'));
-    marked.map(|(_, path)| path.to_owned()).collect()
+fn parse_marked(text: &[u8]) -> Vec<OsString> {
+    let lines = text.split(|byte| *byte == 0).filter(|line| line.len() > 2);
+    let marked = lines.filter(|line| line[0].is_ascii_lowercase() || line[0] == b'S');
+    marked.map(|line| OsStr::from_bytes(&line[2..]).to_owned()).collect()
 }
 
 /// Reads `git status --porcelain=v2 -z`.

@@ -9,14 +9,17 @@ use serde_json::json;
 use crate::error::{Class, Error, Result};
 use crate::session::Session;
 use crate::store::StoreError;
+use crate::store::message::fingerprint;
 
 use super::HOOKS;
 
 /// The script, the same for every hook.
 const SCRIPT: &str = include_str!("../../hooks/hook.sh");
-/// Words by which the script is known, whatever its version: how it begins, and how it ends.
-const MARK: &str = "put here by `jit hooks install`";
-const END: &str = "# The end of the jit hook.\n";
+/// Words by which the script is known, whatever its version.
+const MARK: &str = "): put here by `jit hooks install`";
+const HEAD: &str = "# jit hook ";
+/// Where the sum over the rest stands, by which lines of others in it are told.
+const SUM: &str = "@SUM@";
 /// How a hook is called that was there before.
 const KEPT: &str = "before-jit";
 
@@ -97,16 +100,19 @@ pub fn folder(session: &Session) -> Result<PathBuf> {
 
 /// The script of one hook.
 pub fn script(name: &str) -> String {
-    SCRIPT.replace("@HOOK@", name)
+    let script = SCRIPT.replace("@HOOK@", name);
+    script.replace(SUM, &fingerprint(script.as_bytes()))
 }
 
 /// Whether the file holds a script of ours, of any version, and nothing else.
 pub fn is_ours(file: &Path) -> bool {
-    fs::read_to_string(file).is_ok_and(|text| text.lines().nth(1).is_some_and(is_head) && text.ends_with(END))
+    let Ok(text) = fs::read_to_string(file) else { return false };
+    let sum = text.lines().nth(1).filter(|line| is_head(line)).and_then(|line| line.split(['(', ')']).nth(1));
+    sum.is_some_and(|sum| fingerprint(text.replacen(sum, SUM, 1).as_bytes()) == sum)
 }
 
 fn is_head(line: &str) -> bool {
-    line.starts_with("# jit hook ") && line.contains(MARK)
+    line.starts_with(HEAD) && line.contains(MARK)
 }
 
 /// Whether a script of ours stands in the file among other lines, which are somebody's.

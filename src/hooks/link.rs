@@ -50,7 +50,8 @@ fn link_all(session: &Session, commits: &[(String, Option<String>)]) -> Result<(
             let mut issues = issues_of(&view, named);
             // New words may have left the trailer out; what the commit is for has not changed.
             issues.extend(replaces.iter().filter_map(|old| find(old)).flat_map(|old| issues_of(&view, old)));
-            Some(Link { commit: named.commit.clone(), replaces: replaces.clone(), issues })
+            let (commit, tree) = (named.commit.clone(), named.tree.clone());
+            Some(Link { commit, tree, replaces: replaces.clone(), issues })
         })
         .filter(|link| !link.issues.is_empty())
         .collect();

@@ -108,6 +108,10 @@ pub fn check(session: &Session, file: &Path) -> Result<()> {
             // git itself would take the trailer for a message.
             return Err(Error::new(Class::Usage, "empty_message", "the commit message is empty: nothing is committed"));
         }
+        if is_template(session, &text)? {
+            let message = "the commit message is the template as it was: nothing is committed";
+            return Err(Error::new(Class::Usage, "empty_message", message));
+        }
         named = session.store.git().message_issues(&text)?;
     }
     let view = session.view()?;
@@ -128,6 +132,20 @@ pub fn check(session: &Session, file: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether an editor was left with nothing but the project's template and the trailer, which git itself does not
+/// see for the trailer.
+fn is_template(session: &Session, text: &str) -> Result<bool> {
+    if session.environment.no_editor || session.store.config("commit.template").is_none() {
+        return Ok(false);
+    }
+    let git = session.store.git();
+    let Some(template) = git.template()? else { return Ok(false) };
+    let is_own = |line: &&str| !line.to_ascii_lowercase().starts_with(&ISSUE_TRAILER.to_ascii_lowercase());
+    let plain =
+        |text: &str| text.lines().filter(is_own).map(str::trim).filter(|line| !line.is_empty()).collect::<String>();
+    Ok(plain(&git.without_comments(&template)?) == plain(text))
 }
 
 /// Whether the trailer is all there is.
@@ -165,7 +183,10 @@ fn check_in_work(session: &Session, issue: &Issue) -> Result<()> {
     let Some(claim) = issue.claim.as_ref().filter(|_| issue.state.may_be_claimed()) else {
         let message = format!("the commit names the issue {id}, which is {}: nobody works on it", issue.state);
         return Err(Error::new(Class::Refused, "not_in_work", message)
-            .hint(format!("jit issue claim {id}"))
+            .hint(match issue.state.is_finished() {
+                true => format!("jit issue update {id} --state ready, and jit issue claim {id}"),
+                false => format!("jit issue claim {id}"),
+            })
             .details(json!({ "id": issue.id, "state": issue.state })));
     };
     if claim.by == actor {

@@ -43,8 +43,8 @@ fn is_id(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.bytes().any(|byte| byte != b'0')
 }
 
-/// The commits that no protected branch of the remote has, as arguments for `git log`. What other branches have
-/// was never asked about.
+/// The commits that the branch does not have on the remote, as arguments for `git log`; for a new branch, those
+/// that no protected one has. What other branches have was never asked about.
 fn range(session: &Session, remote: &str, local: &str, known: &str, patterns: &[glob::Pattern]) -> Result<Vec<String>> {
     let git = session.store.git();
     let mut args = vec![local.to_owned(), "--not".to_owned()];

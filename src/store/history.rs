@@ -1,8 +1,9 @@
 //! The past: events and versions, read from the chain of commits.
 
-use crate::domain::event::{Body, Event, Judgement};
+use crate::domain::event::{Body, Event, Judgement, Ran};
+use crate::domain::gate::Check;
 use crate::domain::id::IssueId;
-use crate::domain::name::OpId;
+use crate::domain::name::{GateKey, OpId};
 
 use super::lookup::{self, Key};
 use super::{Backend, CommitId, CommitInfo, StoreResult, Walk, events, message};
@@ -70,6 +71,37 @@ pub fn evidence<B: Backend>(
         }
     }
     Ok(None)
+}
+
+/// The newest verdict on a tree, by hand or by the command, that counts for an issue: whether the gate held, and the
+/// event.
+///
+/// What the command found counts for every issue. What somebody said counts for the one it was said of: where a
+/// command judges only that it failed, or that it passes in place of the command.
+pub fn newest_verdict<B: Backend>(
+    store: &B,
+    tip: &CommitId,
+    issue: IssueId,
+    asked: (&GateKey, &Check),
+    tree: &str,
+) -> StoreResult<Option<(bool, Event, Judgement)>> {
+    let (gate, check) = asked;
+    let (command, workdir) = (check.command.as_deref(), check.workdir.as_deref());
+    let same = |judgement: &Judgement| judgement.gate == *gate && judgement.tree.as_deref() == Some(tree);
+    let by_hand = &mut |event: &Event, judgement: &Judgement| {
+        let counts = command.is_none() || judgement.overridden || event.event == "gate.failed";
+        same(judgement) && judgement.run.is_none() && event.issue == Some(issue) && counts
+    };
+    let said = evidence(store, tip, &message::evidence_key(gate, None, None, tree), by_hand)?;
+    let by_command = &mut |_: &Event, judgement: &Judgement| {
+        let is_same = |run: &Ran| (Some(run.command.as_str()), run.workdir.as_deref()) == (command, workdir);
+        same(judgement) && judgement.run.as_ref().is_some_and(is_same)
+    };
+    let found = match command {
+        Some(_) => evidence(store, tip, &message::evidence_key(gate, command, workdir, tree), by_command)?,
+        None => None,
+    };
+    Ok(said.into_iter().chain(found).max_by_key(|(_, event, _)| (event.ts, event.id)))
 }
 
 /// The newest `count` events that `wanted` accepts, oldest first, each with its commit.

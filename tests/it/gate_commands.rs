@@ -192,6 +192,32 @@ fn a_killed_run_takes_its_command_with_it() {
 }
 
 #[test]
+fn a_killed_run_takes_also_a_command_with_it_that_heeds_no_term() {
+    let script = "trap : TERM; kill -TERM 0; echo started > ../started; sleep 4717.25; sleep 4717.25";
+    let (repo, id) = with_gate(script, &[]);
+    let mut child = repo.run(&["gate", "run", &id]).spawn();
+    while !repo.outside().join("started").exists() {
+        std::thread::yield_now();
+    }
+    child.kill().expect("jit can be killed");
+    child.wait().expect("jit ends");
+    assert_dies("sleep 4717.25");
+}
+
+#[test]
+fn what_makes_a_group_of_its_own_below_the_command_is_ended_in_time_too() {
+    let (repo, id) = with_gate("cd . && timeout 300 sleep 4718.25; echo", &["--timeout", "300ms"]);
+    repo.jit(&["gate", "run", &id]).code(10);
+    assert_dies("sleep 4718.25");
+}
+
+#[test]
+fn a_command_may_begin_with_a_dash() {
+    let (repo, id) = with_gate("-n", &[]);
+    repo.jit(&["gate", "run", &id]).code(10);
+}
+
+#[test]
 fn a_command_that_waits_for_all_its_children_waits_for_no_other() {
     // It stands in the place of the shell, and takes every child for its own.
     let script = "exec python3 -c 'import os\nwhile True:\n  try: os.wait()\n  except ChildProcessError: break'";

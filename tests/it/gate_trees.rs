@@ -70,7 +70,30 @@ fn a_repository_in_the_work_tree_is_named_and_keeps_nothing_else_from_working() 
         repo.jit(&["gate", "status", &id]).ok();
         repo.jit(&["gate", "pass", &id, "review", "--note", &commits.to_string()]).ok();
     }
+    // Also where it stands deeper in what is new.
+    std::fs::rename(repo.path().join("fixture"), repo.path().join("inner")).expect("it is there");
+    std::fs::create_dir(repo.path().join("new")).expect("a folder can be made");
+    std::fs::rename(repo.path().join("inner"), repo.path().join("new/inner")).expect("it is there");
+    repo.write("new/file", "x");
+    let output = repo.jit(&["gate", "run", &id, "--json"]).code(10);
+    assert!(row(&output)["why"].as_str().expect("text").contains("new/inner"), "{output:#?}");
     repo.jit(&["hooks", "install"]).ok();
     repo.jit_as("a:b", &["issue", "claim", &id]).ok();
     repo.git_as("a:b", &["commit", "--quiet", "--allow-empty", "-m", "x"]).ok();
+}
+
+#[test]
+fn names_that_are_no_text_and_very_many_hidden_ones_are_no_hindrance() {
+    use std::os::unix::ffi::OsStrExt;
+    let (repo, id) = with_gate("true", &[]);
+    let odd = repo.path().join(std::ffi::OsStr::from_bytes(b"l\xffx\ny"));
+    std::fs::write(odd, "x").expect("a file can be written");
+    for n in 0..3000 {
+        repo.write(&format!("{}/{n}", "long".repeat(40)), "x");
+    }
+    repo.git(&["add", "-A"]).ok();
+    repo.git(&["commit", "--quiet", "-m", "many"]).ok();
+    repo.run_script("git ls-files -z | git update-index -z --assume-unchanged --stdin");
+    repo.jit(&["gate", "run", &id]).ok();
+    assert_eq!(verdict(&repo, &id, "check")["tree"], json!(repo.git(&["rev-parse", "HEAD^{tree}"]).text()));
 }

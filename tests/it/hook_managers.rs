@@ -321,10 +321,29 @@ fn lines_that_somebody_wrote_into_a_hook_of_ours_are_not_taken_away() {
     let repo = Repo::new();
     repo.jit(&["hooks", "install"]).ok();
     let hook = repo.read(".git/hooks/pre-push");
-    repo.write(".git/hooks/pre-push", format!("{hook}echo mine\n"));
-    assert_eq!(repo.jit(&["hooks", "install", "--json"]).code(4).error_code(), "edited_hook");
-    repo.jit(&["hooks", "uninstall"]).ok();
-    assert!(repo.read(".git/hooks/pre-push").contains("echo mine"));
+    for edited in [format!("{hook}echo mine\n"), hook.replace("said=\n", "said=\necho mine\n")] {
+        repo.write(".git/hooks/pre-push", edited);
+        assert_eq!(repo.jit(&["hooks", "install", "--json"]).code(4).error_code(), "edited_hook");
+        repo.jit(&["hooks", "uninstall"]).ok();
+        assert!(repo.read(".git/hooks/pre-push").contains("echo mine"));
+    }
+}
+
+#[test]
+fn a_push_made_by_a_kept_hook_is_asked_about_too() {
+    let repo = Repo::new();
+    let hub = repo.hub();
+    script(
+        &repo,
+        ".git/hooks/pre-push",
+        &format!("#!/bin/sh\n[ -n \"$N\" ] && exit 0\nN=1 git push -q '{hub}' HEAD:main\n"),
+    );
+    repo.jit(&["hooks", "install"]).ok();
+    repo.jit(&["config", "set", "hooks.protected_branches", "main"]).ok();
+    let id = in_work(&repo);
+    repo.jit(&["gate", "add", &id, "review"]).ok();
+    commit(&repo).ok();
+    repo.git(&["push", "--quiet", &hub, "HEAD:feature"]).code(1);
 }
 
 #[test]

@@ -151,3 +151,28 @@ fn who_holds_several_issues_is_told_that_the_commit_names_none() {
     let output = commit(&repo, &["--allow-empty", "-m", "x"]).ok();
     assert!(output.stderr.contains("you hold 2 issues"), "{output:#?}");
 }
+
+#[test]
+fn a_template_that_nobody_filled_in_gives_no_commit() {
+    let (repo, id) = in_work();
+    repo.write("../template", "# What and why\nWhat:\nWhy:\n");
+    repo.git(&["config", "commit.template", "../template"]).ok();
+    let commit = |editor: &str| {
+        let mut command = repo.command("git");
+        command.args(["commit", "--quiet", "--allow-empty"]).env("JIT_AGENT", AGENT).env("GIT_EDITOR", editor);
+        command.output().expect("git can be started").status.code()
+    };
+    assert_eq!(commit("true"), Some(1));
+    assert_eq!(commit("sed -i 's/^What:/What: all of it/'"), Some(0));
+    assert_eq!(trailer(&repo), id);
+}
+
+#[test]
+fn the_trailer_is_written_alike_however_git_is_configured() {
+    let (repo, id) = in_work();
+    repo.git(&["config", "trailer.ifmissing", "doNothing"]).ok();
+    repo.git(&["config", "trailer.separators", "="]).ok();
+    commit(&repo, &["--allow-empty", "-m", "x"]).ok();
+    assert!(repo.git(&["log", "-1", "--format=%B"]).text().contains(&format!("Jit-Issue: {id}")));
+    assert_eq!(linked(&repo, &id).len(), 1);
+}

@@ -5,7 +5,8 @@ use crate::domain::event::{Body, Linked};
 use crate::domain::id::IssueId;
 use crate::domain::refusal::Decision;
 use crate::domain::snapshot::Snapshot;
-use crate::domain::state::State;
+use crate::domain::standing::standings;
+use crate::domain::state::{Stage, State};
 
 use super::state::complete_if_gates_passed;
 
@@ -14,6 +15,8 @@ use super::state::complete_if_gates_passed;
 pub struct Link {
     /// The commit.
     pub commit: String,
+    /// Its tree.
+    pub tree: String,
     /// The commit that it took the place of, in an amend or a rebase.
     pub replaces: Option<String>,
     /// The issues that its message names.
@@ -26,14 +29,17 @@ pub struct Link {
 /// is done now. Gives the issues that exist.
 pub fn link(draft: &mut Draft<'_>, links: &[Link]) -> Decision<Vec<IssueId>> {
     let mut linked = Vec::new();
-    for Link { commit, replaces, issues } in links {
+    let strict = draft.state().settings()?.manual_stale_is_strict();
+    for Link { commit, tree, replaces, issues } in links {
         for id in issues {
             let Some(issue) = draft.state().issue(*id)?.filter(|issue| issue.deleted.is_none()) else { continue };
             let replaces = replaces.clone().filter(|old| issue.commits.contains(old));
             if replaces.is_some() || !issue.commits.contains(commit) {
                 draft.emit(*id, Body::CommitLinked(Linked { commit: commit.clone(), replaces }))?;
             }
-            if issue.state == State::Gated {
+            let asked = standings(draft.state(), &issue)?;
+            let mut of_commit = asked.iter().filter(|standing| standing.stage() == Stage::Commit);
+            if issue.state == State::Gated && of_commit.all(|standing| standing.holds_for(Some(tree), strict)) {
                 complete_if_gates_passed(draft, &issue)?;
             }
             if !linked.contains(id) {
