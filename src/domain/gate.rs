@@ -62,6 +62,11 @@ impl Check {
         texts.map(|text| (text.as_str(), self.workdir.as_deref()))
     }
 
+    /// Whether this command, run in this folder, is what is asked.
+    pub fn is_run_by(&self, command: Option<&str>, workdir: Option<&str>) -> bool {
+        (self.command.as_deref(), self.workdir.as_deref()) == (command, workdir)
+    }
+
     /// What is wrong with it, if anything.
     pub fn fault(&self) -> Option<String> {
         for (text, _) in self.texts() {

@@ -168,7 +168,7 @@ pub struct Verdict {
 impl Verdict {
     /// Whether the command of `check` gave it.
     pub fn is_of(&self, check: &Check) -> bool {
-        (&self.command, &self.workdir) == (&check.command, &check.workdir)
+        check.is_run_by(self.command.as_deref(), self.workdir.as_deref())
     }
 
     /// A gate nobody has judged.

@@ -32,16 +32,12 @@ pub(super) struct Work {
     pub(super) force: bool,
 }
 
-pub(super) fn is_same(run: &Ran, check: &Check) -> bool {
-    (Some(&run.command), &run.workdir) == (check.command.as_ref(), &check.workdir)
-}
-
 /// An equal run that passed in this repository.
 pub(super) fn passed_here(runs: &Runs, work: &Work) -> Option<Ran> {
     let run = runs.find(&work.key)?;
     let equal = run.passed
         && run.tree == work.tree
-        && is_same(&run.ran, &work.check)
+        && work.check.is_run_by(Some(&run.ran.command), run.ran.workdir.as_deref())
         && run.ran.environment == work.environment;
     let ran = Ran { reused_from: Some(run.issue), ..run.ran };
     equal.then_some(ran)

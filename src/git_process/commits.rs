@@ -1,7 +1,8 @@
 //! Commits of the code, and the hooks that git runs when one is made.
 
-use crate::store::StoreResult;
 use std::path::{Path, PathBuf};
+
+use crate::store::StoreResult;
 
 use super::Git;
 
@@ -18,8 +19,6 @@ pub struct Named {
     pub commit: String,
     /// Its tree.
     pub tree: String,
-    /// How many parents it has.
-    pub parents: usize,
     /// The first line of its message.
     pub subject: String,
     /// What its trailers say, as it stands there.
@@ -29,9 +28,8 @@ pub struct Named {
 impl Git {
     /// The commits that these arguments of `git log` name, newest first.
     pub fn commits(&self, revisions: &[&str]) -> StoreResult<Vec<Named>> {
-        let format = format!(
-            "--format=%H%x00%T%x00%P%x00%s%x00%(trailers:key={ISSUE_TRAILER},valueonly,unfold,separator=%x20)%x00"
-        );
+        let format =
+            format!("--format=%H%x00%T%x00%s%x00%(trailers:key={ISSUE_TRAILER},valueonly,unfold,separator=%x20)%x00");
         let mut args =
             vec!["-c", TRAILERS, "log", "--no-color", "--no-show-signature", "--no-notes", "--no-abbrev", &format];
         args.extend(revisions);
@@ -131,12 +129,11 @@ impl Git {
 fn parse_log(text: &str) -> Vec<Named> {
     let fields: Vec<&str> = text.split('\0').collect();
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let commits = fields.chunks_exact(5).map(|fields| Named {
+    let commits = fields.chunks_exact(4).map(|fields| Named {
         commit: fields[0].trim().to_owned(),
         tree: fields[1].to_owned(),
-        parents: words(fields[2]).len(),
-        subject: fields[3].to_owned(),
-        issues: words(fields[4]),
+        subject: fields[2].to_owned(),
+        issues: words(fields[3]),
     });
     commits.collect()
 }

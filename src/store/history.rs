@@ -94,7 +94,7 @@ pub fn newest_verdict<B: Backend>(
     };
     let said = evidence(store, tip, &message::evidence_key(gate, None, None, tree), by_hand)?;
     let by_command = &mut |_: &Event, judgement: &Judgement| {
-        let is_same = |run: &Ran| (Some(run.command.as_str()), run.workdir.as_deref()) == (command, workdir);
+        let is_same = |run: &Ran| check.is_run_by(Some(&run.command), run.workdir.as_deref());
         same(judgement) && judgement.run.as_ref().is_some_and(is_same)
     };
     let found = match command {

@@ -377,30 +377,6 @@ fn a_word_in_place_of_the_command_holds_for_its_tree_and_no_other() {
 }
 
 #[test]
-fn a_tree_that_somebody_called_bad_stays_so_until_it_is_run_anew() {
-    let repo = Repo::new();
-    repo.jit(&["hooks", "install"]).ok();
-    repo.gate("lint", "echo run >> ../runs; test ! -e ../broken", &["--stage", "commit"]);
-    let id = repo.out(&["issue", "create", "x", "-g", "lint", "--ready"]);
-    repo.jit_as(AGENT, &["issue", "claim", &id]).ok();
-    let stage = |text: &str| {
-        repo.write("file", text);
-        repo.git(&["add", "file"]).ok();
-    };
-    stage("one");
-    commit(&repo, &["-m", "one"]).ok();
-    repo.jit(&["gate", "fail", &id, "lint", "--by", "human:b", "--note", "it tests nothing"]).ok();
-    stage("two");
-    commit(&repo, &["-m", "two"]).ok();
-    assert_eq!(repo.jit(&["verify", "HEAD~1"]).code, Some(4), "the newest word on that tree is bad");
-    let runs = repo.lines("runs");
-    stage("one");
-    std::fs::write(repo.outside().join("broken"), "").expect("a file can be written");
-    commit(&repo, &["-m", "one again"]).code(1);
-    assert_eq!(repo.lines("runs"), runs + 1, "it was found out again");
-}
-
-#[test]
 fn a_commit_that_passed_nothing_completes_nothing() {
     let (repo, id) = in_work();
     repo.jit_as(AGENT, &["issue", "update", &id, "--state", "gated"]).ok();

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::committing::{AGENT, commit};
 use crate::support::{Output, Repo};
-
-const AGENT: &str = "copilot:w1";
 
 /// A repository with hooks, an issue in work and two commits for it; its gate of the stage commit was asked for
 /// each, the other one for none.
@@ -135,4 +134,28 @@ fn a_clone_that_adopts_the_tracker_can_verify() {
     repo.git(&["clone", "--quiet", &hub, clone.to_str().expect("text")]).ok();
     repo.run_in(&clone, &["init"]).output().ok();
     repo.run_in(&clone, &["verify", "HEAD~2..HEAD"]).output().ok();
+}
+
+#[test]
+fn a_tree_that_somebody_called_bad_stays_so_until_it_is_run_anew() {
+    let repo = Repo::new();
+    repo.jit(&["hooks", "install"]).ok();
+    repo.gate("lint", "echo run >> ../runs; test ! -e ../broken", &["--stage", "commit"]);
+    let id = repo.out(&["issue", "create", "x", "-g", "lint", "--ready"]);
+    repo.jit_as(AGENT, &["issue", "claim", &id]).ok();
+    let stage = |text: &str| {
+        repo.write("file", text);
+        repo.git(&["add", "file"]).ok();
+    };
+    stage("one");
+    commit(&repo, &["-m", "one"]).ok();
+    repo.jit(&["gate", "fail", &id, "lint", "--by", "human:b", "--note", "it tests nothing"]).ok();
+    stage("two");
+    commit(&repo, &["-m", "two"]).ok();
+    assert_eq!(repo.jit(&["verify", "HEAD~1"]).code, Some(4), "the newest word on that tree is bad");
+    let runs = repo.lines("runs");
+    stage("one");
+    std::fs::write(repo.outside().join("broken"), "").expect("a file can be written");
+    commit(&repo, &["-m", "one again"]).code(1);
+    assert_eq!(repo.lines("runs"), runs + 1, "it was found out again");
 }
