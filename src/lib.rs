@@ -12,6 +12,7 @@
 //! - [`store`] turns events into one commit and swaps the ref; only its `git` folder names gix.
 //! - [`gates`] runs what judges, and says which commands may run at all.
 //! - [`hooks`] is what git calls; [`verify`] asks whether commits are what their issues want.
+//! - [`sync`] makes one tracker of many clones, by plain git.
 //! - [`mirror`] writes the plain files from a commit that was loaded.
 //! - [`report`] holds the results, and the one place that prints; [`error`] the words and exit codes of failures.
 
@@ -30,6 +31,7 @@ pub mod report;
 pub mod session;
 pub mod steps;
 pub mod store;
+pub mod sync;
 pub mod verify;
 
 use std::process::ExitCode;

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::session::Session;
 use crate::store::layout::{CONFIG_FILE, EVENTS, EVENTS_FILE, GATES, ISSUES};
 use crate::store::{Backend, CommitId, EntryKind, StoreError, Tree, issue_of_path, transact};
+use crate::sync::{self, Remote};
 
 /// Mends what can be mended of the tracker at `tip`, and says what was done.
 ///
@@ -90,13 +91,11 @@ fn from_mirror(session: &Session, tip: &CommitId) -> Result<Vec<String>> {
 
 /// Fetches everything again from remotes that share the tracker.
 fn from_remotes(session: &Session) -> Result<Vec<String>> {
-    let git = session.store.git();
-    let shared = session.store.remote_ref();
     let mut done = Vec::new();
-    for remote in git.remotes()? {
-        let seen = format!("refs/jit-remotes/{remote}");
-        if git.remote_has(&remote, &shared).unwrap_or(false) && git.fetch_again(&remote, &shared, &seen).is_ok() {
-            done.push(format!("objects of {shared}, fetched again from {remote}"));
+    for name in session.store.remotes() {
+        let remote = Remote::called(session, &name)?;
+        if sync::fetch_again(session, &remote).unwrap_or(false) {
+            done.push(format!("objects of {}, fetched again from {name}", remote.shared));
         }
     }
     Ok(done)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::domain::gate::Gate;
 use crate::domain::issue::Issue;
 use crate::error::Class;
-use crate::report::{admin, event, gate, gate_run, graph, history, hooks, issue, list, status, verify};
+use crate::report::{admin, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify};
 use crate::store::exchange::GateLine;
 
 /// The promise of one command.
@@ -63,6 +63,7 @@ fn whole_or_fields() -> Value {
 use Class::{Exists, Lost, NotFound, Nothing, Outside, Refused, Unexpected};
 
 const CHANGE: &[Class] = &[NotFound, Refused, Lost, Outside];
+const SYNC: &[Class] = &[NotFound, Refused, Lost, Outside];
 const READ: &[Class] = &[NotFound];
 
 const fn change(command: &'static str) -> Contract {
@@ -127,6 +128,10 @@ pub const CONTRACTS: &[Contract] = &[
     },
     Contract { errors: CHANGE, ..read("hooks run", "nothing", nothing) },
     Contract { errors: &[NotFound, Refused, Outside], ..read("verify", "a line a commit", shape::<verify::Verified>) },
+    Contract { errors: SYNC, ..read("sync", "what came, what went, the commit", shape::<sync::Synced>) },
+    Contract { errors: SYNC, ..read("fetch", "how many are new, the commit", shape::<sync::Fetched>) },
+    Contract { errors: SYNC, ..read("push", "how many went, the commit", shape::<sync::Pushed>) },
+    Contract { errors: SYNC, ..read("merge", "what came, the commit", shape::<sync::Joined>) },
     read("status", "counts and the newest completions", shape::<status::Status>),
     read("query ready", LIST, rows),
     read("query blocked", LIST, rows),

@@ -7,14 +7,15 @@ use clap::Args;
 
 use crate::domain::ops::config::initialize;
 use crate::environment::Environment;
-use crate::error::{Class, Error, Result};
+use crate::error::Result;
 use crate::git_process::Git;
 use crate::report::Report;
 use crate::report::admin::Initialised;
 use crate::report::progress::Bar;
 use crate::session::{BeginError, Caller, Session};
 use crate::store::layout::FORMAT;
-use crate::store::{Backend, CommitId, StoreError};
+use crate::store::{Backend, StoreError};
+use crate::sync::{self, Remote};
 
 /// Begin a tracker in this repository
 ///
@@ -74,49 +75,14 @@ impl Init {
 
     /// Takes over the tracker of a remote, where there is one.
     fn adopt(&self, session: &Session) -> Result<Option<String>> {
-        let git = session.store.git();
-        let remotes = git.remotes()?;
-        let given = self.remote.clone().or_else(|| session.environment.remote.clone()?.into_string().ok());
-        let remote = match &given {
-            Some(name) if !remotes.contains(name) => {
-                return Err(Error::new(Class::NotFound, "no_remote", format!("no remote is called `{name}`"))
-                    .hint("git remote -v"));
-            }
-            Some(name) => name.clone(),
-            None => {
-                match remotes.iter().find(|name| *name == "origin").or(remotes.first().filter(|_| remotes.len() == 1)) {
-                    Some(name) => name.clone(),
-                    None => return Ok(None),
-                }
-            }
-        };
-        let shared = session.store.remote_ref();
-        match git.remote_has(&remote, &shared) {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            // That there is no tracker must be known, not assumed: two beginnings do not go together.
-            Err(why) => return Err(Error::from(why).hint("jit init --no-remote, to begin without it").retryable()),
-        }
-        let seen = format!("refs/jit-remotes/{remote}");
-        git.fetch_ref(&remote, &shared, &seen)?;
-        let id = git
-            .rev_parse(&seen)?
-            .ok_or_else(|| Error::new(Class::Outside, "git_failed", format!("{remote} did not send its tracker")))?;
-        self.take_over(session, CommitId(id), &remote)?;
-        git.config_add(&format!("remote.{remote}.fetch"), &format!("+{shared}:{seen}"))?;
-        Ok(Some(remote))
-    }
-
-    /// Points the ref to a fetched tracker, after a look that it is one.
-    fn take_over(&self, session: &Session, id: CommitId, remote: &str) -> Result<()> {
-        let view = session.view_at(id)?;
-        let commit = session.existing(&view.commit, None, format!("tracker adopted from {remote}"))?;
-        let _turn = session.store.queue()?;
-        match session.store.publish(commit) {
-            // Somebody was faster; what they made or adopted stands.
-            Ok(_) | Err(StoreError::Moved) => Ok(()),
-            Err(why) => Err(why.into()),
-        }
+        let Some(name) = sync::choose(session, self.remote.as_deref())? else { return Ok(None) };
+        let remote = Remote::called(session, &name)?;
+        let adopted = sync::adopt(session, &remote).map_err(|why| match why.code {
+            // That there is no tracker must be known, not assumed: two that begin apart are harder to follow.
+            "remote_unreachable" => why.hint("jit init --no-remote, to begin without it"),
+            _ => why,
+        })?;
+        Ok(adopted.then_some(name))
     }
 }
 

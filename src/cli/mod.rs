@@ -19,6 +19,7 @@ mod mirror;
 mod query;
 pub mod reference;
 mod status;
+mod sync;
 mod usage;
 mod verify;
 
@@ -94,6 +95,10 @@ enum Command {
     #[command(subcommand)]
     Hooks(hooks::Hooks),
     Verify(verify::Verify),
+    Sync(sync::Sync),
+    Fetch(sync::Fetch),
+    Push(sync::Push),
+    Merge(sync::Merge),
     Status(status::Status),
     #[command(subcommand)]
     Query(query::Query),
@@ -149,6 +154,10 @@ impl Command {
             Command::Gate(command) => command.run(session),
             Command::Hooks(command) => command.run(session),
             Command::Verify(command) => command.run(session),
+            Command::Sync(command) => command.run(session),
+            Command::Fetch(command) => command.run(session),
+            Command::Push(command) => command.run(session),
+            Command::Merge(command) => command.run(session),
             Command::Status(command) => command.run(session),
             Command::Query(command) => command.run(session),
             Command::Ready(command) => command.run(session),

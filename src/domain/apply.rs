@@ -5,10 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{Body, Claimed, Edit, Event, Judgement, NewIssue};
+use serde_json::Value;
+
+use super::event::{Body, Claimed, Edit, Event, Judgement, NewIssue, Patch};
 use super::gate::Check;
 use super::id::IssueId;
-use super::issue::{Claim, Comment, Deletion, ENDED_CLAIMS, Extra, Issue, LastClaim, Question, Verdict, WatchedField};
+use super::issue::{
+    Claim, Comment, Deletion, ENDED_CLAIMS, Extra, Issue, Landed, LastClaim, Question, Verdict, WatchedField,
+};
 use super::name::GateKey;
 use super::state::{GateStatus, State};
 
@@ -19,6 +23,8 @@ pub enum Inapplicable {
     Creation,
     /// There is no such issue.
     NoIssue(Option<IssueId>),
+    /// What a merge set makes no issue.
+    Patch,
 }
 
 /// Gives the issue after `event`. `before` is the issue the event names, if it exists.
@@ -27,9 +33,13 @@ pub fn apply_to_issue(before: Option<Issue>, event: &Event, body: &Body) -> Resu
         (Body::IssueCreated(new), None, Some(id)) => return Ok(create(id, event, new)),
         (Body::IssueImported(new), None, Some(id)) if new.document.id == id => return Ok((*new.document).clone()),
         (Body::IssueCreated(_) | Body::IssueImported(_), _, _) => return Err(Inapplicable::Creation),
+        (Body::IssueMerged(changes), before, Some(id)) => return patch(id, before.as_ref(), changes),
         _ => {}
     }
     let mut issue = before.ok_or(Inapplicable::NoIssue(event.issue))?;
+    if body.is_note() {
+        return Ok(issue);
+    }
     let known = WatchedField::ALL.map(|field| issue.watched(field));
     change(&mut issue, event, body);
     issue.updated_at = event.ts;
@@ -49,6 +59,31 @@ pub fn apply_to_issue(before: Option<Issue>, event: &Event, body: &Body) -> Resu
         }
     }
     Ok(issue)
+}
+
+/// The document of an issue after a merge has set some of its fields.
+fn patch(id: IssueId, before: Option<&Issue>, changes: &Patch) -> Result<Issue, Inapplicable> {
+    let misfit = |_| Inapplicable::Patch;
+    let mut fields = match before.map(serde_json::to_value).transpose().map_err(misfit)? {
+        Some(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    fields.extend(changes.set.iter().map(|(field, value)| (field.clone(), value.clone())));
+    fields.retain(|field, _| !changes.unset.contains(field));
+    let issue: Issue = serde_json::from_value(Value::Object(fields)).map_err(misfit)?;
+    if issue.id == id { Ok(issue) } else { Err(Inapplicable::Patch) }
+}
+
+/// What leads from one document of an issue to another, as [`apply_to_issue`] takes it; `None` when they are equal.
+pub fn difference(before: Option<&Issue>, after: &Issue) -> Option<Patch> {
+    let fields = |issue: &Issue| match serde_json::to_value(issue).expect("issues have only text keys") {
+        Value::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (old, new) = (before.map(fields).unwrap_or_default(), fields(after));
+    let unset = old.keys().filter(|field| !new.contains_key(*field)).cloned().collect::<BTreeSet<_>>();
+    let set: BTreeMap<String, Value> = new.into_iter().filter(|(field, value)| old.get(field) != Some(value)).collect();
+    (!set.is_empty() || !unset.is_empty()).then_some(Patch { set, unset })
 }
 
 /// The holder has acted: the lease runs anew and everything counts as seen.
@@ -83,6 +118,7 @@ fn create(id: IssueId, event: &Event, new: &NewIssue) -> Issue {
         updated_by: event.actor.clone(),
         completed_at: None,
         archived_from: None,
+        landed: None,
         deleted: None,
         extra: Extra::new(),
     }
@@ -100,6 +136,9 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
         Body::ClaimRenewed(renewal) => {
             if let Some(claim) = issue.claim.as_mut() {
                 claim.expires_at = renewal.expires_at;
+                if let (Some(remote), Some(object)) = (&mut claim.remote, &renewal.object) {
+                    remote.object.clone_from(object);
+                }
             }
         }
         Body::IssueAsked(said) => {
@@ -128,6 +167,10 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
         Body::DepRemoved(edge) => {
             issue.dependencies.remove(&edge.on);
         }
+        Body::IssueLanded(landing) => {
+            let (commit, branch) = (landing.commit.clone(), landing.branch.clone());
+            issue.landed = Some(Landed { commit, branch, at: event.ts });
+        }
         Body::CommitLinked(linked) => {
             issue.commits.insert(linked.commit.clone());
             issue.commits.retain(|commit| linked.replaces.as_ref() != Some(commit));
@@ -138,14 +181,8 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
         | Body::GatePassed(_)
         | Body::GateFailed(_)
         | Body::GateVerified(_) => change_gates(issue, event, body),
-        Body::ClaimOverridden(_)
-        | Body::IssueCreated(_)
-        | Body::IssueImported(_)
-        | Body::TrackerInitialized(_)
-        | Body::TrackerRearranged(_)
-        | Body::ConfigChanged(_)
-        | Body::GateDefined(_)
-        | Body::GateUndefined(_) => {}
+        // What is left makes an issue, changes none, or tells of one.
+        _ => {}
     }
 }
 
@@ -239,12 +276,14 @@ fn claim(issue: &mut Issue, event: &Event, claimed: &Claimed) {
         token,
         host: claimed.host.clone(),
         worktree: claimed.worktree.clone(),
+        remote: claimed.remote.clone(),
         gates: claimed.gates.clone(),
         unseen: BTreeMap::new(),
         extra: Extra::new(),
     });
     issue.assignee = Some(by.clone());
-    let ended = issue.last_claim.replace(LastClaim { by, generation, token, gates: claimed.gates.clone() });
+    let (remote, gates) = (claimed.remote.clone(), claimed.gates.clone());
+    let ended = issue.last_claim.replace(LastClaim { by, generation, token, remote, gates });
     issue.ended_claims.extend(ended.map(|ended| ended.token));
     while issue.ended_claims.len() > ENDED_CLAIMS {
         issue.ended_claims.pop_first();

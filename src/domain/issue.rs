@@ -67,6 +67,9 @@ pub struct Issue {
     /// The state it had before it was archived, while it is.
     #[serde(default)]
     pub archived_from: Option<State>,
+    /// Where and when its work landed, by `jit land`.
+    #[serde(default)]
+    pub landed: Option<Landed>,
     /// Set on a tombstone: the issue was deleted, its text stays for the record.
     #[serde(default)]
     pub deleted: Option<Deletion>,
@@ -95,6 +98,9 @@ pub struct Claim {
     pub host: Option<String>,
     /// The work tree the claim was made in.
     pub worktree: Option<String>,
+    /// The claim on the remote that stands behind this one; `null` for a claim made here alone.
+    #[serde(default)]
+    pub remote: Option<Published>,
     /// The gates as they were when the claim was made, or when somebody else put them on: what the holder
     /// must pass.
     #[serde(default)]
@@ -116,9 +122,32 @@ pub struct LastClaim {
     pub generation: u64,
     /// The token of that claim.
     pub token: EventId,
+    /// The claim on the remote that stood behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Published>,
     /// The gates as the holder had to pass them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gates: BTreeMap<GateKey, Check>,
+}
+
+/// A claim as a remote keeps it, for all clones to see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Published {
+    /// Random text that no other claim has.
+    pub nonce: String,
+    /// The object on the remote.
+    pub object: String,
+}
+
+/// Where and when the work on an issue became part of a branch that counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Landed {
+    /// The newest commit.
+    pub commit: String,
+    /// The branch.
+    pub branch: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What is known about one gate of one issue.

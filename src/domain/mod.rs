@@ -12,6 +12,7 @@ pub mod id;
 pub mod invariants;
 pub mod issue;
 pub mod limits;
+pub mod merge;
 pub mod name;
 pub mod ops;
 pub mod query;

@@ -36,6 +36,7 @@ impl std::fmt::Display for Misfit {
             Self::Malformed(why) => write!(f, "its data is not what its name promises: {why}"),
             Self::Inapplicable(Inapplicable::Creation) => f.write_str("the issue is there already"),
             Self::Inapplicable(Inapplicable::NoIssue(_)) => f.write_str("there is no such issue"),
+            Self::Inapplicable(Inapplicable::Patch) => f.write_str("what it sets makes no issue"),
         }
     }
 }
@@ -46,6 +47,7 @@ impl Replay {
         let body = event.body().map_err(|why| Misfit::Malformed(why.to_string()))?;
         match body {
             None | Some(Body::TrackerInitialized(_) | Body::TrackerRearranged(_)) => {}
+            Some(body) if body.is_note() => {}
             Some(Body::GateDefined(gate)) => {
                 self.gates.insert(gate.key.clone(), gate);
             }

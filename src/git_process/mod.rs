@@ -3,6 +3,7 @@
 //! Nothing but this folder starts git.
 
 mod commits;
+mod limited;
 mod remotes;
 mod upkeep;
 mod work_tree;
@@ -13,6 +14,7 @@ use std::process::{Command, Output, Stdio};
 use crate::store::{StoreError, StoreResult};
 
 pub use commits::{ISSUE_TRAILER, Named};
+pub use remotes::{Fetch, Push, Pushed, Update};
 pub use work_tree::{Looked, StatusEntry};
 
 /// The variables that tie a process to one repository, as `git rev-parse --local-env-vars` lists them. What runs
@@ -115,6 +117,13 @@ impl Git {
             Some(1) => Ok(None),
             _ => Err(failed(&doing, &output)),
         }
+    }
+
+    /// The names of the refs below `prefix`, without it.
+    pub fn refs_below(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        let mut command = self.command(&["for-each-ref", "--format=%(refname)", prefix]);
+        let names = self.read("listing refs", &mut command)?;
+        Ok(names.lines().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect())
     }
 
     /// Points `name` to `new` if it points to `old`; `None` means that it must not exist.

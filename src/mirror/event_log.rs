@@ -1,11 +1,12 @@
 //! The event log of the mirror: one event a line, oldest first.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 
+use crate::domain::time::Timestamp;
 use crate::store::git::GitStore;
-use crate::store::{Backend, CommitId, CommitInfo, StoreResult, events, history};
+use crate::store::{Backend, CommitId, CommitInfo, StoreResult, Walk, events, history};
 
 use super::files::OnDisk;
 use super::stamp::LogStamp;
@@ -29,8 +30,17 @@ impl Run<'_> {
         let since = CommitId(known.commit.clone());
         let news = untouched.then(|| history::commits_since(self.store, &since, &self.tip)).flatten();
         if let Some(news) = news {
-            if !news.is_empty() {
-                let mut file = OpenOptions::new().append(true).open(&path).map_err(io)?;
+            if let Some(oldest) = news.first().map(|oldest| oldest.time) {
+                let mut file = OpenOptions::new().read(true).append(true).open(&path).map_err(io)?;
+                let news = match self.store.info(&since)?.time < oldest {
+                    true => news,
+                    // A merge brought what happened earlier: the log goes on from there.
+                    false => {
+                        let end = end_of_older(&mut file, oldest).map_err(io)?;
+                        file.set_len(end).map_err(io)?;
+                        commits_from(self.store, &self.tip, oldest)?
+                    }
+                };
                 file.write_all(&lines(self.store, &news)?).map_err(io)?;
             }
         } else {
@@ -64,6 +74,54 @@ impl Run<'_> {
         Ok(false)
     }
 }
+
+/// The commits in the history of `tip` that are not older than `oldest`, oldest first.
+fn commits_from(store: &GitStore, tip: &CommitId, oldest: Timestamp) -> StoreResult<Vec<CommitInfo>> {
+    let mut commits = Vec::new();
+    store.walk(tip, None, &mut |info| {
+        if info.time < oldest {
+            return Ok(Walk::Stop);
+        }
+        commits.push(info);
+        Ok(Walk::On)
+    })?;
+    commits.reverse();
+    Ok(commits)
+}
+
+/// Where the lines of a log end that are older than `oldest`. Reads the log from its end.
+fn end_of_older(file: &mut fs::File, oldest: Timestamp) -> std::io::Result<u64> {
+    #[derive(serde::Deserialize)]
+    struct Dated {
+        ts: Timestamp,
+    }
+    let mut end = file.metadata()?.len();
+    let mut rest: Vec<u8> = Vec::new();
+    loop {
+        // `rest` begins in the middle of a line, and at `end` in the file.
+        while let Some(at) = rest.iter().rposition(|byte| *byte == b'\n') {
+            let line = &rest[at + 1..];
+            if !line.is_empty() && serde_json::from_slice::<Dated>(line).is_ok_and(|dated| dated.ts < oldest) {
+                return Ok(end + rest.len() as u64 + 1);
+            }
+            rest.truncate(at);
+        }
+        if end == 0 {
+            let first = serde_json::from_slice::<Dated>(&rest).is_ok_and(|dated| dated.ts < oldest);
+            return Ok(if first { rest.len() as u64 + 1 } else { 0 });
+        }
+        let step = end.min(CHUNK);
+        end -= step;
+        file.seek(SeekFrom::Start(end))?;
+        let mut chunk = Vec::new();
+        file.take(step).read_to_end(&mut chunk)?;
+        chunk.append(&mut rest);
+        rest = chunk;
+    }
+}
+
+/// Bytes of a log that are read at a time.
+const CHUNK: u64 = 64 << 10;
 
 /// When a file was written, in nanoseconds.
 pub(super) fn modified_ns(meta: &fs::Metadata) -> i128 {

@@ -13,6 +13,7 @@ pub mod list;
 mod printer;
 pub mod progress;
 pub mod status;
+pub mod sync;
 pub mod text;
 pub mod verify;
 
@@ -92,6 +93,14 @@ pub enum Report {
     HookStatus(hooks::HookStatus),
     /// Commits that were looked at.
     Verified(verify::Verified),
+    /// A sync that is through.
+    Synced(sync::Synced),
+    /// A tracker that was fetched.
+    Fetched(sync::Fetched),
+    /// A tracker that was pushed.
+    Pushed(sync::Pushed),
+    /// Histories that were joined.
+    Joined(sync::Joined),
     /// Nothing to say.
     Nothing,
     /// The description of all commands.
@@ -141,6 +150,10 @@ impl Report {
             Report::Hooks(report) => report,
             Report::HookStatus(report) => report,
             Report::Verified(report) => report,
+            Report::Synced(report) => report,
+            Report::Fetched(report) => report,
+            Report::Pushed(report) => report,
+            Report::Joined(report) => report,
             Report::Trusted(report) => report,
             Report::Presets(report) => report,
             Report::Applied(report) => report,

@@ -34,7 +34,7 @@ impl Session {
     }
 
     /// Name and address for commits, as git would choose them.
-    pub(super) fn author(&self) -> (String, String) {
+    pub fn author(&self) -> (String, String) {
         let given = |value: &Option<std::ffi::OsString>| value.as_deref().and_then(OsStr::to_str).map(str::to_owned);
         let name = given(&self.environment.author.0).or_else(|| self.store.config("user.name"));
         let email = given(&self.environment.author.1).or_else(|| self.store.config("user.email"));

@@ -12,21 +12,18 @@ use crate::domain::snapshot::Read;
 use super::message::Trailers;
 use super::{
     Backend, CommitId, CommitInfo, Difference, Entry, EntryKind, FileChange, NewCommit, StoreError, StoreResult, Tree,
-    Turn, Unpublished, Walk,
+    Turn, Unpublished, Walk, ancestry,
 };
 
 type Files = BTreeMap<String, Vec<u8>>;
 
+type Commits = BTreeMap<CommitId, (CommitInfo, Rc<Files>)>;
+
 /// A store in memory. Clones share it.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
-    state: Rc<RefCell<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    tip: Option<CommitId>,
-    commits: BTreeMap<CommitId, (CommitInfo, Rc<Files>)>,
+    tip: Rc<RefCell<Option<CommitId>>>,
+    commits: Rc<RefCell<Commits>>,
 }
 
 /// The files of a commit in memory.
@@ -37,8 +34,19 @@ struct NoTurn;
 impl Turn for NoTurn {}
 
 impl MemoryStore {
+    /// A store with a ref of its own and the same commits, as if everything had been fetched.
+    pub fn apart(&self) -> Self {
+        Self { tip: Rc::new(RefCell::new(self.tip.borrow().clone())), commits: self.commits.clone() }
+    }
+
+    /// From now on knows the commits of `other` too, and the other way round.
+    pub fn share_with(&mut self, other: &Self) {
+        other.commits.borrow_mut().append(&mut self.commits.borrow_mut());
+        self.commits = other.commits.clone();
+    }
+
     fn commit(&self, id: &CommitId) -> StoreResult<(CommitInfo, Rc<Files>)> {
-        self.state.borrow().commits.get(id).cloned().ok_or_else(|| StoreError::NoRevision(id.to_string()))
+        self.commits.borrow().get(id).cloned().ok_or_else(|| StoreError::NoRevision(id.to_string()))
     }
 }
 
@@ -46,7 +54,7 @@ impl Backend for MemoryStore {
     type Tree = MemoryTree;
 
     fn tip(&self) -> StoreResult<Option<CommitId>> {
-        Ok(self.state.borrow().tip.clone())
+        Ok(self.tip.borrow().clone())
     }
 
     fn tree(&self, commit: &CommitId) -> StoreResult<MemoryTree> {
@@ -63,15 +71,7 @@ impl Backend for MemoryStore {
         hidden: Option<&CommitId>,
         visit: &mut dyn FnMut(CommitInfo) -> StoreResult<Walk>,
     ) -> StoreResult<()> {
-        let mut next = Some(from.clone());
-        while let Some(id) = next.filter(|id| Some(id) != hidden) {
-            let info = self.info(&id)?;
-            next = info.parents.first().cloned();
-            if visit(info)? == Walk::Stop {
-                break;
-            }
-        }
-        Ok(())
+        ancestry::walk(&|id| self.info(id), from, hidden.map_or(&[], std::slice::from_ref), visit)
     }
 
     fn resolve(&self, revision: &str) -> StoreResult<CommitId> {
@@ -103,28 +103,36 @@ impl Backend for MemoryStore {
         for (from, to) in commit.moves {
             files.remove(&from).and_then(|content| files.insert(to, content));
         }
-        let parents: Vec<CommitId> = commit.parent.into_iter().cloned().collect();
+        let parents: Vec<CommitId> = commit.parent.into_iter().chain(&commit.joined).cloned().collect();
         let identity = format!("{parents:?}\n{}\n{files:?}", commit.message);
         let id = CommitId(Uuid::new_v5(&Uuid::NAMESPACE_OID, identity.as_bytes()).simple().to_string());
         let subject = commit.message.lines().next().unwrap_or("").to_owned();
         let time = Trailers::parse(&commit.message).time.unwrap_or(commit.time);
         let info = CommitInfo { id: id.clone(), parents, message: commit.message, time };
-        self.state.borrow_mut().commits.insert(id.clone(), (info, Rc::new(files)));
+        self.commits.borrow_mut().insert(id.clone(), (info, Rc::new(files)));
         Ok(Unpublished { id, parent: commit.parent.cloned(), subject, author: commit.author, time: commit.time })
     }
 
+    fn imagine(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {
+        self.write(commit)
+    }
+
     fn publish(&self, commit: Unpublished) -> StoreResult<CommitId> {
-        let mut state = self.state.borrow_mut();
-        if state.tip != commit.parent {
+        let mut tip = self.tip.borrow_mut();
+        if *tip != commit.parent {
             return Err(StoreError::Moved);
         }
-        state.tip = Some(commit.id.clone());
+        *tip = Some(commit.id.clone());
         Ok(commit.id)
     }
 }
 
 impl Tree for MemoryTree {
     type Id = Vec<u8>;
+
+    fn empty(&self) -> Self {
+        Self(Rc::default())
+    }
 
     fn entry(&self, path: &str) -> Read<Option<Entry<Vec<u8>>>> {
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();

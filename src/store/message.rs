@@ -60,6 +60,7 @@ pub fn compose(events: &[Event], command: &str, request: &str, subjects: &[Issue
 /// Which event of several gives the subject line: what was asked for, rather than what it brought along.
 fn weight(event: &Event) -> u8 {
     match event.event.as_str() {
+        "tracker.merged" => 4,
         "tracker.initialized" | "tracker.rearranged" | "issue.deleted" => 3,
         "issue.created" | "issue.imported" | "issue.claimed" | "issue.completed" | "gate.overridden" => 2,
         "claim.overridden" | "claim.expired" | "gate.added" => 0,

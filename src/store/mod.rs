@@ -3,6 +3,7 @@
 //! [`Backend`] is what a place that keeps commits must offer. [`git`] keeps them in a repository,
 //! [`memory`] in this process. [`transact`] is the one way in which anything is written.
 
+pub mod ancestry;
 pub mod codec;
 pub mod derived;
 pub mod events;
@@ -14,9 +15,12 @@ pub mod index;
 pub mod layout;
 pub mod lookup;
 pub mod memory;
+pub mod merge;
 pub mod message;
 pub mod snapshot;
+pub mod take_in;
 pub mod transact;
+pub mod vet;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,6 +74,9 @@ pub struct Entry<I> {
 pub trait Tree {
     /// What names a content: equal contents have equal ids.
     type Id: Clone + PartialEq;
+
+    /// A tree beside this one with nothing in it.
+    fn empty(&self) -> Self;
 
     /// The entry at `path`, segments separated by `/`.
     fn entry(&self, path: &str) -> Read<Option<Entry<Self::Id>>>;
@@ -149,7 +156,9 @@ impl FileChange {
 pub struct NewCommit<'a> {
     /// The commit it builds on; `None` for the first.
     pub parent: Option<&'a CommitId>,
-    /// The files that change.
+    /// The other commits it builds on, for a merge.
+    pub joined: Vec<CommitId>,
+    /// The files that change, seen from `parent`.
     pub files: Vec<FileChange>,
     /// Files that move: from one path to another.
     pub moves: Vec<(String, String)>,
@@ -205,6 +214,8 @@ pub trait Backend {
     fn queue(&self) -> StoreResult<Box<dyn Turn>>;
     /// Writes a commit without pointing to it.
     fn write(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished>;
+    /// Makes a commit that only this process knows, to reckon with.
+    fn imagine(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished>;
     /// Points the ref to `commit` if it still points to the commit's parent: a compare-and-swap.
     fn publish(&self, commit: Unpublished) -> StoreResult<CommitId>;
 }

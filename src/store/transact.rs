@@ -230,7 +230,7 @@ fn attempt<B: Backend>(
             let message = message::compose(&events, request.command, request.words, &subjects);
             let author = request.author.clone();
             let moves = base.moves.clone();
-            let new = NewCommit { parent: tip.as_ref(), files, moves, message, author, time: now };
+            let new = NewCommit { parent: tip.as_ref(), joined: Vec::new(), files, moves, message, author, time: now };
             store.publish(store.write(new)?)?
         }
     };
@@ -238,7 +238,7 @@ fn attempt<B: Backend>(
 }
 
 /// From where to where the issues go that are to stand `fanout` folders deep.
-fn moves<T: Tree>(snapshot: &TreeSnapshot<T>, fanout: u8) -> Read<Vec<(String, String)>> {
+pub(super) fn moves<T: Tree>(snapshot: &TreeSnapshot<T>, fanout: u8) -> Read<Vec<(String, String)>> {
     let mut moves = Vec::new();
     for path in snapshot.issue_paths()? {
         if let Some(id) = id::issue_of_path(&path) {

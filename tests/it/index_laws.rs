@@ -40,7 +40,7 @@ impl World {
         let Step { what, first, second } = *step;
         let (one, other) = (self.one(first), self.one(second));
         let (Some(one), Some(other)) = (one, other) else { return self.create(first, second) };
-        let terms = || Terms { holder: "bot:b".parse().expect("valid"), ttl: Some(std::time::Duration::from_secs(60)) };
+        let terms = || Terms::local("bot:b".parse().expect("valid"), Some(std::time::Duration::from_secs(60)));
         let key = || "review".parse().expect("a valid key");
         match what % 13 {
             0..=2 => self.create(first, second),

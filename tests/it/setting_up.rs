@@ -56,7 +56,7 @@ fn init_adopts_the_tracker_of_a_remote() {
     assert_eq!(fresh.jit(&["init", "--remote=nobody", "--json"]).code(3).error_code(), "no_remote");
     fresh.git(&["remote", "add", "gone", "/nowhere/at/all"]).ok();
     for args in [&["init", "--remote", "gone", "--json"][..], &["init", "--json"]] {
-        assert_eq!(fresh.jit(args).code(10).error_code(), "git_failed");
+        assert_eq!(fresh.jit(args).code(10).error_code(), "remote_unreachable");
         assert_eq!(fresh.git(&["rev-parse", "--verify", "refs/jit"]).code, Some(128), "nothing was made");
     }
     fresh.jit(&["init", "--no-remote"]).ok();

@@ -109,6 +109,8 @@ fn results_have_the_shape_that_the_schema_promises() {
     repo.write("Cargo.toml", "[package]\n");
     repo.jit(&["gate", "define", "quick", "--title", "Quick", "--command", "true"]).ok();
     repo.jit(&["gate", "add", &a, "quick"]).ok();
+    let hub = repo.hub();
+    repo.git(&["remote", "add", "origin", &hub]).ok();
     repo.write("sketches", "{\"title\": \"sketched\"}\n");
     let calls: Vec<(&str, Vec<&str>)> = vec![
         ("init", vec![]),
@@ -158,6 +160,10 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("hooks uninstall", vec![]),
         ("verify", vec!["HEAD..HEAD"]),
         ("gate rm", vec![&a, "review"]),
+        ("sync", vec![]),
+        ("fetch", vec![]),
+        ("push", vec![]),
+        ("merge", vec!["refs/jit"]),
         ("status", vec![]),
         ("ready", vec![]),
         ("query ready", vec![]),

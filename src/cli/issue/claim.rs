@@ -44,7 +44,7 @@ impl Claim {
     pub fn run(self, session: &Session) -> Result<Report> {
         let manners = Manners { actor: self.actor, ..self.force.manners() };
         let (holder, _) = session.actor(manners.actor.as_ref())?;
-        let terms = Terms { holder: holder.clone(), ttl: self.ttl };
+        let terms = Terms::local(holder.clone(), self.ttl);
         let change = session
             .change("issue claim", &manners, |draft| claim::claim(draft, &self.id, &terms).map(|id| vec![id]))?;
         Answer::product("claimed").rest(format!(" for {holder}")).report(session, &change)

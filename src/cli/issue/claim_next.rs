@@ -51,7 +51,7 @@ impl ClaimNext {
     pub fn run(self, session: &Session) -> Result<Report> {
         let manners = Manners { actor: self.actor.clone(), ..Manners::default() };
         let (holder, _) = session.actor(manners.actor.as_ref())?;
-        let terms = Terms { holder: self.to.clone().unwrap_or(holder), ttl: self.ttl };
+        let terms = Terms::local(self.to.clone().unwrap_or(holder), self.ttl);
         let started = std::time::Instant::now();
         let mut reopened: Option<Session> = None;
         loop {

@@ -7,7 +7,7 @@ use crate::domain::draft::Draft;
 use crate::domain::event::{Body, Claimed, Holder, Released, Renewal};
 use crate::domain::gate::Check;
 use crate::domain::id::{IdPrefix, IssueId};
-use crate::domain::issue::{Claim, Issue};
+use crate::domain::issue::{Claim, Issue, Published};
 use crate::domain::name::{Actor, GateKey};
 use crate::domain::query::is_up_for_work;
 use crate::domain::refusal::{Decision, Named, Refusal};
@@ -25,6 +25,17 @@ pub struct Terms {
     pub holder: Actor,
     /// The length of the lease; `None` for the shared setting.
     pub ttl: Option<Duration>,
+    /// The claim on the remote that stands behind this one.
+    pub remote: Option<Published>,
+    /// The highest fencing number that is known from elsewhere.
+    pub passed: u64,
+}
+
+impl Terms {
+    /// A claim by `holder`, made here.
+    pub fn local(holder: Actor, ttl: Option<Duration>) -> Self {
+        Self { holder, ttl, remote: None, passed: 0 }
+    }
 }
 
 /// Claims the issue that `prefix` names.
@@ -83,11 +94,12 @@ pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decisio
     let claimed = Claimed {
         by: terms.holder.clone(),
         from: issue.state,
-        generation: issue.last_claim.as_ref().map_or(0, |last| last.generation).saturating_add(1),
+        generation: issue.last_claim.as_ref().map_or(0, |last| last.generation).max(terms.passed).saturating_add(1),
         expires_at: ttl.map(|ttl| draft.context.now.plus(ttl)),
         ttl_ms: ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
         host: draft.context.host.clone(),
         worktree: draft.context.worktree.clone(),
+        remote: terms.remote.clone(),
         gates: frozen(draft, &issue)?,
     };
     draft.emit(id, Body::IssueClaimed(claimed))
@@ -145,7 +157,7 @@ pub fn heartbeat(draft: &mut Draft<'_>, prefix: &IdPrefix) -> Decision<IssueId> 
 fn renew(draft: &mut Draft<'_>, id: IssueId, claim: &Claim) -> Decision {
     let Some(ttl) = claim.ttl_ms else { return Ok(()) };
     let expires_at = Some(draft.context.now.plus(Duration::from_millis(ttl)));
-    draft.emit(id, Body::ClaimRenewed(Renewal { expires_at }))
+    draft.emit(id, Body::ClaimRenewed(Renewal { expires_at, object: None }))
 }
 
 /// Gives a claim back: the issue is ready for the next.

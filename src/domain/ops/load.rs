@@ -157,6 +157,7 @@ fn whole(draft: &mut Draft<'_>, sketch: &Sketch) -> Issue {
         updated_by: actor,
         completed_at: (sketch.state == Some(State::Done)).then_some(now),
         archived_from: None,
+        landed: None,
         deleted: None,
         extra: Extra::new(),
     }

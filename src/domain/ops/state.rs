@@ -36,9 +36,7 @@ pub fn set_state(draft: &mut Draft<'_>, issue: &Issue, to: State, finish: &Finis
     }
     let ended = || Ended { from, reason: finish.reason.clone() };
     match to {
-        State::InProgress if issue.claim.is_none() => {
-            take(draft, id, &Terms { holder: draft.context.actor.clone(), ttl: None })
-        }
+        State::InProgress if issue.claim.is_none() => take(draft, id, &Terms::local(draft.context.actor.clone(), None)),
         State::Gated => {
             if outstanding(draft, issue)?.is_empty() {
                 return draft.emit(id, Body::IssueCompleted(ended()));

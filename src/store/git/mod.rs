@@ -4,6 +4,7 @@ mod housekeeping;
 mod locate;
 mod objects;
 mod odb;
+mod other_refs;
 mod pack;
 mod queue;
 mod ref_lock;
@@ -12,6 +13,8 @@ mod sharing;
 mod tree;
 mod work_tree;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -25,6 +28,7 @@ use crate::steps;
 use super::message::Trailers;
 use super::{
     Backend, CommitId, CommitInfo, EntryKind, NewCommit, StoreError, StoreResult, Tree, Turn, Unpublished, Walk,
+    ancestry,
 };
 
 pub use housekeeping::ObjectCount;
@@ -52,6 +56,8 @@ pub struct GitStore {
     refs: Refs,
     durability: Durability,
     sharing: Sharing,
+    /// The commits at which a shallow clone ends.
+    cut: RefCell<Option<Rc<BTreeSet<ObjectId>>>>,
 }
 
 impl GitStore {
@@ -76,7 +82,8 @@ impl GitStore {
         let state_dir = common_dir.join("jit");
         let git = Git::in_repository(&common_dir);
         let refs = Refs::new(&common_dir, &state_dir, &name, reftable.then_some(git), (durability, sharing))?;
-        Ok(Self { objects: Rc::new(Objects::new(repo)), common_dir, state_dir, refs, durability, sharing })
+        let objects = Rc::new(Objects::new(repo));
+        Ok(Self { objects, common_dir, state_dir, refs, durability, sharing, cut: RefCell::default() })
     }
 
     fn repo(&self) -> &gix::Repository {
@@ -124,11 +131,6 @@ impl GitStore {
             .collect()
     }
 
-    /// The ref under which remotes share the tracker: `jit.remoteRef`, else `refs/tracker/jit`.
-    pub fn remote_ref(&self) -> String {
-        self.config("jit.remoteRef").unwrap_or_else(|| DEFAULT_REMOTE_REF.to_owned())
-    }
-
     /// Writes the content of a file as an object, over a damaged one if need be.
     pub fn write_again(&self, content: Vec<u8>) -> StoreResult<()> {
         let mut writer = Writer::new(&self.objects, self.durability, self.sharing);
@@ -164,34 +166,44 @@ impl GitStore {
         Some(commits)
     }
 
-    /// Walks a history that may have merges, by commit time, the newest first.
-    fn walk_merges(
-        &self,
-        from: &CommitId,
-        hidden: Option<&CommitId>,
-        visit: &mut dyn FnMut(CommitInfo) -> StoreResult<Walk>,
-    ) -> StoreResult<()> {
-        use gix::revision::walk::Sorting;
-        use gix::traverse::commit::simple::CommitTimeOrder;
-        let hidden: Vec<ObjectId> = hidden.map(|id| self.object_id(id)).transpose()?.into_iter().collect();
-        let walk = self
-            .repo()
-            .rev_walk([self.object_id(from)?])
-            .sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst))
-            .with_hidden(hidden)
-            .all()
-            .map_err(|why| StoreError::Internal(anyhow::anyhow!("walking the history: {why}")))?;
-        for step in walk {
-            let id = step
-                .map_err(|why| {
-                    StoreError::Unreadable(super::codec::unreadable("the history", format!("is not whole: {why}")))
-                })?
-                .id;
-            if visit(self.info(&CommitId(id.to_string()))?)? == Walk::Stop {
-                break;
-            }
-        }
-        Ok(())
+    /// The commits that a shallow clone has without their parents.
+    fn cut(&self) -> Rc<BTreeSet<ObjectId>> {
+        let read = || {
+            let text = std::fs::read_to_string(self.common_dir.join("shallow")).unwrap_or_default();
+            Rc::new(text.lines().filter_map(|line| ObjectId::from_hex(line.as_bytes()).ok()).collect())
+        };
+        self.cut.borrow_mut().get_or_insert_with(read).clone()
+    }
+
+    /// Looks anew at what a fetch may have changed.
+    pub fn look_again(&self) {
+        self.cut.take();
+    }
+
+    /// Whether a shallow clone has cut off a part of the tracker's history.
+    pub fn is_cut_short(&self) -> bool {
+        let is_tracker = |id: &ObjectId| {
+            self.info(&CommitId(id.to_string())).is_ok_and(|info| Trailers::parse(&info.message).command.is_some())
+        };
+        self.cut().iter().any(is_tracker)
+    }
+
+    /// Whether this is a partial clone, in which any object may be missing.
+    pub fn is_partial(&self) -> bool {
+        self.config("extensions.partialClone").is_some()
+            || self.remotes().iter().any(|name| self.config(&format!("remote.{name}.promisor")).is_some())
+    }
+
+    /// The names of the remotes, sorted.
+    pub fn remotes(&self) -> Vec<String> {
+        self.repo().remote_names().iter().map(|name| name.to_str_lossy().into_owned()).collect()
+    }
+
+    /// Every value of a configuration key of git that may have several.
+    pub fn config_values(&self, key: &str) -> Vec<String> {
+        let snapshot = self.repo().config_snapshot();
+        let values = snapshot.plumbing().strings(key).unwrap_or_default();
+        values.iter().map(|value| value.to_str_lossy().into_owned()).collect()
     }
 
     fn describe(&self, id: ObjectId, data: &[u8]) -> StoreResult<CommitInfo> {
@@ -207,7 +219,9 @@ impl GitStore {
             .time
             .or_else(committed)
             .ok_or_else(|| unreadable("its time cannot be read".to_owned()))?;
-        let parents = commit.parents().map(|parent| CommitId(parent.to_string())).collect();
+        let id_of = |parent: ObjectId| CommitId(parent.to_string());
+        // What a shallow clone cut off is as good as never been, as it is for git.
+        let parents = if self.cut().contains(&id) { Vec::new() } else { commit.parents().map(id_of).collect() };
         Ok(CommitInfo { id: CommitId(id.to_string()), parents, message, time })
     }
 
@@ -222,6 +236,20 @@ impl GitStore {
             Err(why) => Some(Err(why.into())),
         });
         found.collect()
+    }
+
+    /// Makes the objects of a commit in memory.
+    fn build(&self, commit: NewCommit<'_>) -> StoreResult<(Writer<'_>, Unpublished)> {
+        let mut writer = Writer::new(&self.objects, self.durability, self.sharing);
+        let base = commit.parent.map(|parent| self.tree_of(parent)).transpose()?;
+        let parents = commit.parent.into_iter().chain(&commit.joined).map(|id| self.object_id(id));
+        let parents = parents.collect::<StoreResult<Vec<ObjectId>>>()?;
+        let moved = base.map(|base| self.moved(base, commit.moves)).transpose()?.unwrap_or_default();
+        let tree = writer.tree(base, commit.files, moved)?;
+        let id = writer.commit(tree, parents, &commit.author, commit.time, &commit.message)?;
+        let subject = commit.message.lines().next().unwrap_or("").to_owned();
+        let (id, parent) = (CommitId(id.to_string()), commit.parent.cloned());
+        Ok((writer, Unpublished { id, parent, subject, author: commit.author, time: commit.time }))
     }
 
     fn tree_of(&self, commit: &CommitId) -> StoreResult<ObjectId> {
@@ -270,7 +298,7 @@ impl Backend for GitStore {
                     }
                     Ok(())
                 }
-                None => self.walk_merges(from, Some(hidden), visit),
+                None => ancestry::walk(&|id| self.info(id), from, std::slice::from_ref(hidden), visit),
             };
         }
         // A history without merges is followed from parent to parent, each commit read once.
@@ -279,17 +307,13 @@ impl Backend for GitStore {
             let parent = match info.parents.as_slice() {
                 [] => None,
                 [parent] => Some(parent.clone()),
-                _ => return self.walk_merges(&info.id, None, visit),
+                _ => return ancestry::walk(&|id| self.info(id), &info.id, &[], visit),
             };
             if visit(info)? == Walk::Stop {
                 return Ok(());
             }
             let Some(parent) = parent else { return Ok(()) };
-            info = match self.info(&parent) {
-                Ok(info) => info,
-                Err(_) if self.repo().is_shallow().unwrap_or(false) => return Ok(()),
-                Err(_) => return Err(missing_commit(&parent)),
-            };
+            info = self.info(&parent).map_err(|_| missing_commit(&parent))?;
         }
     }
 
@@ -317,25 +341,16 @@ impl Backend for GitStore {
     }
 
     fn write(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {
-        let mut writer = Writer::new(&self.objects, self.durability, self.sharing);
-        let base = commit.parent.map(|parent| self.tree_of(parent)).transpose()?;
-        let mut parents = Vec::new();
-        if let Some(parent) = commit.parent {
-            parents.push(self.object_id(parent)?);
-        }
-        let moved = base.map(|base| self.moved(base, commit.moves)).transpose()?.unwrap_or_default();
-        let tree = writer.tree(base, commit.files, moved)?;
-        let id = writer.commit(tree, parents, &commit.author, commit.time, &commit.message)?;
+        let (writer, unpublished) = self.build(commit)?;
         writer.write_out(&self.git())?;
         steps::reached("objects-written");
-        let subject = commit.message.lines().next().unwrap_or("").to_owned();
-        Ok(Unpublished {
-            id: CommitId(id.to_string()),
-            parent: commit.parent.cloned(),
-            subject,
-            author: commit.author,
-            time: commit.time,
-        })
+        Ok(unpublished)
+    }
+
+    fn imagine(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {
+        let (writer, unpublished) = self.build(commit)?;
+        writer.keep_in_mind();
+        Ok(unpublished)
     }
 
     fn publish(&self, commit: Unpublished) -> StoreResult<CommitId> {

@@ -170,6 +170,13 @@ impl<'r> Writer<'r> {
         self.add(Kind::Commit, data)
     }
 
+    /// Leaves everything in memory, for this process alone.
+    pub fn keep_in_mind(self) {
+        for (id, (kind, data)) in self.new {
+            self.objects.insist_on(id, (kind, Rc::new(data)));
+        }
+    }
+
     /// Writes everything out: loose objects, or one pack when they are many.
     pub fn write_out(self, git: &Git) -> StoreResult<()> {
         if self.new.len() >= WORTH_A_PACK {

@@ -66,6 +66,11 @@ impl Objects {
         }
     }
 
+    /// Keeps an object in mind that is nowhere else.
+    pub fn insist_on(&self, id: ObjectId, object: Object) {
+        self.known.borrow_mut().insert(id, object);
+    }
+
     /// The object called `id`. The size it claims is checked before anything of that size is made.
     pub fn read(&self, id: &ObjectId) -> Result<Object, String> {
         if let Some(known) = self.known.borrow().get(id) {

@@ -17,13 +17,14 @@ use super::ref_lock::{RefLock, lock_path};
 use super::sharing::Sharing;
 
 /// Access to the tracker's ref.
+#[derive(Clone)]
 pub struct Refs {
     pub(super) name: String,
     pub(super) common_dir: PathBuf,
     pub(super) state_dir: PathBuf,
     pub(super) loose: PathBuf,
     /// git itself, for repositories that keep refs in a format only git reads.
-    reftable: Option<Git>,
+    pub(super) reftable: Option<Git>,
     pub(super) durability: Durability,
     pub(super) sharing: Sharing,
 }
@@ -56,12 +57,22 @@ impl Refs {
 
     /// The commit the ref points to.
     pub fn read(&self) -> StoreResult<Option<CommitId>> {
-        if let Some(git) = &self.reftable {
-            return Ok(git.rev_parse(&self.name)?.map(CommitId));
-        }
-        if lock_path(&self.loose).exists() {
+        if self.reftable.is_none() && lock_path(&self.loose).exists() {
             // A lock of a dead writer would keep git out until the next change; reading clears it too.
             self.clear_dead_locks();
+        }
+        self.read_quietly()
+    }
+
+    /// git, where refs are kept in a format only git reads.
+    pub fn git(&self) -> Option<&Git> {
+        self.reftable.as_ref()
+    }
+
+    /// The commit the ref points to. Leaves locks as they are.
+    pub fn read_quietly(&self) -> StoreResult<Option<CommitId>> {
+        if let Some(git) = &self.reftable {
+            return Ok(git.rev_parse(&self.name)?.map(CommitId));
         }
         // While refs are packed, the loose file goes away after the packed one has the value: what is
         // found in neither may just have been written anew, so the loose file is looked at once more.
@@ -187,6 +198,18 @@ pub fn check_name(name: &str) -> StoreResult<()> {
     }
     let why = "write the full name of a ref that is no branch, tag or remote's, like refs/tracker/jit".to_owned();
     Err(StoreError::BadConfig { key: "jit.ref".to_owned(), value: name.to_owned(), why })
+}
+
+/// Refuses names under which no remote takes a push.
+pub fn check_shared_name(name: &str) -> StoreResult<()> {
+    let deep = name.strip_prefix("refs/").is_some_and(|rest| rest.contains('/'));
+    let local = ["refs/jit-remotes/", "refs/remotes/", "refs/worktree/", "refs/bisect/", "refs/tracker/claims"];
+    if deep && gix::validate::reference::name(name.into()).is_ok() && !local.iter().any(|local| name.starts_with(local))
+    {
+        return Ok(());
+    }
+    let why = "write the full name of a ref that is pushed to, like refs/tracker/jit or refs/heads/jit".to_owned();
+    Err(StoreError::BadConfig { key: "jit.remoteRef".to_owned(), value: name.to_owned(), why })
 }
 
 fn is_absence(why: &std::io::Error) -> bool {

@@ -34,6 +34,10 @@ impl GitTree {
         if let Some(known) = self.folders.borrow().get(path) {
             return Ok(known.clone());
         }
+        if self.root.is_empty_tree() {
+            // Not every repository has an object for it.
+            return Ok((path.is_empty()).then(Rc::default));
+        }
         let id = match path {
             "" => Some(self.root),
             _ => self.entry(path)?.filter(|entry| entry.kind == EntryKind::Folder).map(|entry| entry.id),
@@ -74,6 +78,10 @@ fn entry_kind(mode: EntryMode) -> EntryKind {
 
 impl Tree for GitTree {
     type Id = ObjectId;
+
+    fn empty(&self) -> Self {
+        Self::new(self.objects.clone(), ObjectId::empty_tree(self.root.kind()))
+    }
 
     fn entry(&self, path: &str) -> Read<Option<Entry<ObjectId>>> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));

@@ -1,11 +1,14 @@
 //! Temporary repositories, and the program run in them.
 
 pub mod committing;
+mod fleet;
 pub mod gated;
+pub mod memory;
 mod output;
 mod repo;
 mod world;
 
+pub use fleet::Fleet;
 pub use output::Output;
 pub use repo::Repo;
 pub use world::World;

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
@@ -15,7 +16,7 @@ pub fn jit_path() -> PathBuf {
 
 /// A temporary folder with a home of its own, and a place to run commands in.
 pub struct Repo {
-    root: TempDir,
+    root: Arc<TempDir>,
     dir: PathBuf,
 }
 
@@ -28,7 +29,7 @@ pub struct Run {
 impl Repo {
     /// An empty folder.
     pub fn bare_folder() -> Self {
-        let root = TempDir::new().expect("a temporary folder can be made");
+        let root = Arc::new(TempDir::new().expect("a temporary folder can be made"));
         let dir = root.path().join("work");
         std::fs::create_dir_all(&dir).expect("a folder can be made");
         std::fs::create_dir_all(root.path().join("home")).expect("a folder can be made");
@@ -57,6 +58,11 @@ impl Repo {
         let repo = Self::git_only();
         repo.jit(&["init"]).ok();
         repo
+    }
+
+    /// Another repository in a folder beside this one, with the same home.
+    pub fn beside(&self, name: &str) -> Self {
+        Self { root: self.root.clone(), dir: self.root.path().join(name) }
     }
 
     /// The folder that commands run in.

@@ -1,0 +1,114 @@
+//! One tracker for many clones: fetching, joining and pushing by plain git.
+//!
+//! INVARIANT: nothing here moves the local ref but [`take_in`] (which joins) and an ordinary change, and nothing
+//! moves the remote's but a push that adds to what is there. So an end at any point loses nothing, and the next sync
+//! goes on from what it finds.
+
+mod bring;
+mod record;
+mod remote;
+mod round;
+mod tries;
+
+use std::time::{Duration, Instant};
+
+use crate::domain::event::{Body, Event};
+use crate::domain::id::IssueId;
+use crate::domain::name::Actor;
+use crate::error::{Class, Error, Result};
+use crate::session::Session;
+use crate::store::take_in::{Taken, take_in};
+use crate::store::{Backend, CommitId, StoreError, ancestry, vet};
+
+pub use bring::{adopt, fetch_again};
+pub use record::Record;
+pub use remote::{Remote, choose};
+pub use round::{Pushing, Synced, fetch, push, sync, sync_here};
+
+/// How long a sync goes on while others keep moving the remote.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How much was joined, and what gave way.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Commits that came.
+    pub came: usize,
+    /// Whether a merge was made.
+    pub merged: bool,
+    /// Claims that gave way to others.
+    pub lost: Vec<(IssueId, Actor)>,
+    /// Other values that gave way.
+    pub overridden: usize,
+}
+
+impl News {
+    /// Takes in what another joining brought.
+    pub fn add(&mut self, other: News) {
+        self.came += other.came;
+        self.merged |= other.merged;
+        self.lost.extend(other.lost);
+        self.overridden += other.overridden;
+    }
+}
+
+/// Joins the history of `theirs` into the tracker. `from` says in the reflog where it came from.
+///
+/// What comes is looked at first: see [`vet`].
+pub fn join(session: &Session, theirs: &CommitId, from: &str) -> Result<News> {
+    let store = &session.store;
+    let tip = store.tip()?.ok_or_else(|| session.absence())?;
+    if ancestry::is_ancestor(store, theirs, &tip).unwrap_or(false) {
+        return Ok(News::default());
+    }
+    vet::vet(store, Some(&tip), theirs).map_err(|why| unusable(why, from))?;
+    let came = ancestry::between(store, theirs, std::slice::from_ref(&tip))?.len();
+    let (author, subject) = (session.author(), format!("taken in from {from}"));
+    let forward = |id: &CommitId, parent: Option<&CommitId>| {
+        let (parent, author, subject) = (parent.cloned(), author.clone(), subject.clone());
+        Ok(crate::store::Unpublished { id: id.clone(), parent, subject, author, time: session.now() })
+    };
+    let (_, taken) = take_in(store, theirs, &forward)?;
+    let mut news = News { came, ..News::default() };
+    if let Taken::Merged(events) = taken {
+        news.merged = true;
+        events.iter().for_each(|event| note(&mut news, event));
+    }
+    Ok(news)
+}
+
+fn note(news: &mut News, event: &Event) {
+    match (event.issue, event.body()) {
+        (Some(id), Ok(Some(Body::ClaimLost(lost)))) => news.lost.push((id, lost.by)),
+        (_, Ok(Some(body))) if body.is_note() && !matches!(body, Body::TrackerMerged(_)) => news.overridden += 1,
+        _ => {}
+    }
+}
+
+/// Says that what came from a remote cannot be used; the tracker here stays as it is.
+pub fn unusable(why: StoreError, from: &str) -> Error {
+    match why {
+        StoreError::Unreadable(unreadable) => {
+            let message = format!("{from} has a tracker that cannot be taken in: {unreadable}");
+            Error::new(Class::Outside, "remote_unusable", message)
+                .hint(format!("the tracker here is as it was; git log refs/jit-remotes/{from} shows who made it"))
+                .details(serde_json::json!({ "remote": from, "object": unreadable.object, "why": unreadable.why }))
+        }
+        other => other.into(),
+    }
+}
+
+/// What is left until a moment, or an error when there is nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// So long from now.
+    pub fn after(span: Duration) -> Self {
+        Self(Instant::now() + span)
+    }
+
+    /// What is left.
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
