@@ -17,6 +17,7 @@ use crate::report::issue::{Changed, IssueDoc, IssueRef, say};
 use crate::session::{Manners, Session};
 use crate::store::StoreError;
 use crate::store::transact::Change;
+use crate::sync::claims::publish_end;
 
 /// Whether a claim of somebody else is overruled.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -122,8 +123,9 @@ impl<'a> Answer<'a> {
         self
     }
 
-    /// The report of a change.
+    /// The report of a change. One that ended a claim on a remote is told there first.
     pub fn report(self, session: &Session, change: &Change) -> Result<Report> {
+        publish_end(session, change);
         let issues = changed_issues(session, change)?;
         let said = match change.events.is_empty() {
             true => say("nothing to change in", &issues, ""),

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::domain::gate::Gate;
 use crate::domain::issue::Issue;
 use crate::error::Class;
-use crate::report::{admin, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify};
+use crate::report::{
+    admin, conflicts, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify,
+};
 use crate::store::exchange::GateLine;
 
 /// The promise of one command.
@@ -58,6 +60,11 @@ fn rows() -> Value {
 fn whole_or_fields() -> Value {
     let fields = json!({ "type": "object", "description": "the fields asked for" });
     any_of(vec![shape::<issue::IssueDoc>(), shape::<issue::IssueDocs>(), fields])
+}
+
+/// What gave way, or one value of it.
+fn conflicts_or_value() -> Value {
+    any_of(vec![shape::<conflicts::Conflicts>(), json!({ "type": "object", "properties": { "lost": {} } })])
 }
 
 use Class::{Exists, Lost, NotFound, Nothing, Outside, Refused, Unexpected};
@@ -132,6 +139,8 @@ pub const CONTRACTS: &[Contract] = &[
     Contract { errors: SYNC, ..read("fetch", "how many are new, the commit", shape::<sync::Fetched>) },
     Contract { errors: SYNC, ..read("push", "how many went, the commit", shape::<sync::Pushed>) },
     Contract { errors: SYNC, ..read("merge", "what came, the commit", shape::<sync::Joined>) },
+    read("conflicts", "what gave way, and the command that takes it back", conflicts_or_value),
+    Contract { errors: SYNC, ..read("remote check", "a line a check", shape::<sync::Checked>) },
     read("status", "counts and the newest completions", shape::<status::Status>),
     read("query ready", LIST, rows),
     read("query blocked", LIST, rows),

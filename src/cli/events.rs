@@ -24,7 +24,7 @@ pub enum Events {
 
 /// Show the newest events, oldest first
 ///
-/// With --json one object a line. Reads as many commits as hold the events asked for.
+/// What merges set anew (`issue.merged`) is left out: `jit events query --type issue.merged` shows it. With --json one object a line. Reads as many commits as hold the events asked for.
 #[derive(Args, Debug)]
 pub struct Tail {
     /// How many; 0 for all
@@ -37,7 +37,7 @@ pub struct Tail {
 
 /// Show the events that fit, oldest first
 ///
-/// With --json one object a line. Reads the commits back to --since, or to the beginning; with --issue
+/// What merges set anew (`issue.merged`) is shown with `--type issue.merged`. With --json one object a line. Reads the commits back to --since, or to the beginning; with --issue
 /// only messages, and the events of the commits that name the issue.
 #[derive(Args, Debug)]
 pub struct Query {
@@ -74,7 +74,7 @@ impl Events {
 impl Tail {
     fn run(self, session: &Session) -> Result<Report> {
         let tip = session.view()?.commit;
-        let found = find(session, &tip, self.limit, None, &mut |_| Wanted::Yes)?;
+        let found = find(session, &tip, self.limit, None, &mut wanted_unasked)?;
         if self.follow {
             return follow(session, tip, found.events);
         }
@@ -99,6 +99,7 @@ impl Query {
             }
             let fits = until.is_none_or(|until| event.ts <= until)
                 && self.actor.as_ref().is_none_or(|actor| event.actor == *actor)
+                && (!self.types.is_empty() || wanted_unasked(event) == Wanted::Yes)
                 && (self.types.is_empty() || self.types.iter().any(|name| name_fits(name, &event.event)));
             if fits { Wanted::Yes } else { Wanted::No }
         })?;
@@ -112,6 +113,11 @@ fn name_fits(wanted: &str, name: &str) -> bool {
         Some(beginning) => name.starts_with(beginning),
         None => name == wanted,
     }
+}
+
+/// Every event but what a merge sets anew, which its own events told already.
+pub fn wanted_unasked(event: &Event) -> Wanted {
+    if event.event == "issue.merged" { Wanted::No } else { Wanted::Yes }
 }
 
 fn find(
@@ -163,7 +169,8 @@ fn next(session: &Session, tip: &CommitId) -> Result<(CommitId, Vec<EventDoc>)> 
     let now = session.reopen()?.view()?.commit;
     let mut events = Vec::new();
     for recorded in events_between(&session.store, Some(tip), &now)? {
-        events.extend(recorded.events.into_iter().map(|event| EventDoc::new(&recorded.info.id, event)));
+        let told = recorded.events.into_iter().filter(|event| wanted_unasked(event) == Wanted::Yes);
+        events.extend(told.map(|event| EventDoc::new(&recorded.info.id, event)));
     }
     Ok((now, events))
 }

@@ -2,6 +2,7 @@
 
 mod common;
 mod config;
+mod conflicts;
 mod contract;
 mod dep;
 mod events;
@@ -18,6 +19,7 @@ mod issue;
 mod mirror;
 mod query;
 pub mod reference;
+mod remote;
 mod status;
 mod sync;
 mod usage;
@@ -99,6 +101,9 @@ enum Command {
     Fetch(sync::Fetch),
     Push(sync::Push),
     Merge(sync::Merge),
+    Conflicts(conflicts::Conflicts),
+    #[command(subcommand)]
+    Remote(remote::Remote),
     Status(status::Status),
     #[command(subcommand)]
     Query(query::Query),
@@ -144,6 +149,21 @@ impl Command {
         }
     }
 
+    /// Whether the command looks whether something was fetched that is not joined yet: not those that see to it
+    /// themselves, nor what git and this program call.
+    fn looks_for_news(&self) -> bool {
+        !matches!(
+            self,
+            Command::Hooks(_)
+                | Command::Gc(_)
+                | Command::Sync(_)
+                | Command::Fetch(_)
+                | Command::Merge(_)
+                | Command::Fsck(_)
+                | Command::Remote(_)
+        )
+    }
+
     fn run(self, session: &Session) -> crate::error::Result<Report> {
         match self {
             Command::Init(_) | Command::Help(_) => unreachable!("these run without a session"),
@@ -158,6 +178,8 @@ impl Command {
             Command::Fetch(command) => command.run(session),
             Command::Push(command) => command.run(session),
             Command::Merge(command) => command.run(session),
+            Command::Conflicts(command) => command.run(session),
+            Command::Remote(command) => command.run(session),
             Command::Status(command) => command.run(session),
             Command::Query(command) => command.run(session),
             Command::Ready(command) => command.run(session),
@@ -228,6 +250,9 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             let mut session = Session::open(environment, caller, Rc::new(Bar::default()));
             if let Ok(session) = &mut session {
                 session.echo = echo;
+                if command.looks_for_news() {
+                    crate::sync::look_for_news(session);
+                }
             }
             finish(&printer, session, mirror, |session| command.run(session))
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::event::{Body, Claimed, Edit, Event, Judgement, NewIssue, Patch};
+use super::event::{Body, Claimed, Edit, Event, Judgement, NewIssue, Patch, Renewal};
 use super::gate::Check;
 use super::id::IssueId;
 use super::issue::{
@@ -133,14 +133,7 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
         Body::IssueClaimed(claimed) => claim(issue, event, claimed),
         Body::IssueReleased(_) => enter(issue, event, State::Ready),
         Body::ClaimExpired(_) => end_claim(issue),
-        Body::ClaimRenewed(renewal) => {
-            if let Some(claim) = issue.claim.as_mut() {
-                claim.expires_at = renewal.expires_at;
-                if let (Some(remote), Some(object)) = (&mut claim.remote, &renewal.object) {
-                    remote.object.clone_from(object);
-                }
-            }
-        }
+        Body::ClaimRenewed(renewal) => prolong(issue, renewal),
         Body::IssueAsked(said) => {
             enter(issue, event, State::Open);
             issue.question = Some(Question { by: event.actor.clone(), at: event.ts, text: said.text.clone() });
@@ -289,6 +282,17 @@ fn claim(issue: &mut Issue, event: &Event, claimed: &Claimed) {
         issue.ended_claims.pop_first();
     }
     issue.state = State::InProgress;
+}
+
+fn prolong(issue: &mut Issue, renewal: &Renewal) {
+    let Some(claim) = issue.claim.as_mut() else { return };
+    claim.expires_at = renewal.expires_at;
+    if let (Some(remote), Some(_)) = (&mut claim.remote, &renewal.object) {
+        remote.object.clone_from(&renewal.object);
+        if let Some(last) = issue.last_claim.as_mut() {
+            last.remote = Some(remote.clone());
+        }
+    }
 }
 
 fn comment(issue: &mut Issue, event: &Event, kind: &str, text: &str) {

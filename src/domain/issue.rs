@@ -135,8 +135,8 @@ pub struct LastClaim {
 pub struct Published {
     /// Random text that no other claim has.
     pub nonce: String,
-    /// The object on the remote.
-    pub object: String,
+    /// The object on the remote; `null` where the remote keeps none, and the tracker itself decides.
+    pub object: Option<String>,
 }
 
 /// Where and when the work on an issue became part of a branch that counts.

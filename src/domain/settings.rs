@@ -38,6 +38,8 @@ pub struct Known {
     pub about: &'static str,
 }
 
+/// Where claims are made.
+pub const CLAIM_SCOPE: &str = "claim.scope";
 /// Lease of a claim that names none.
 pub const CLAIM_TTL: &str = "claim.ttl";
 /// What a person's verdict on another tree is worth.
@@ -51,8 +53,19 @@ pub const HOOKS_REQUIRE_ISSUE: &str = "hooks.require_issue";
 /// Whether the mirror is written.
 pub const MIRROR_ENABLED: &str = "mirror.enabled";
 
+/// Whether news of remotes are joined by any command.
+pub const SYNC_AUTO: &str = "sync.auto";
+/// Whether a push of code takes the tracker along.
+pub const SYNC_ON_PUSH: &str = "sync.on_push";
+
 /// Every shared setting this version knows.
 pub const KNOWN: &[Known] = &[
+    Known {
+        key: CLAIM_SCOPE,
+        kind: Kind::Choice(&["auto", "local", "remote"]),
+        default: "auto",
+        about: "where claims are made: remote, for all clones; local; or auto: remote once a tracker is shared",
+    },
     Known {
         key: CLAIM_TTL,
         kind: Kind::Duration,
@@ -88,6 +101,18 @@ pub const KNOWN: &[Known] = &[
         kind: Kind::Bool,
         default: "true",
         about: "write the plain-file mirror into each work tree",
+    },
+    Known {
+        key: SYNC_AUTO,
+        kind: Kind::Bool,
+        default: "false",
+        about: "have any command join what plain git fetch brought, instead of saying that it is there",
+    },
+    Known {
+        key: SYNC_ON_PUSH,
+        kind: Kind::Bool,
+        default: "true",
+        about: "sync the tracker when code is pushed to a remote that shares it (hook pre-push)",
     },
 ];
 
@@ -134,6 +159,25 @@ impl Settings {
     /// Whether a commit must name an issue.
     pub fn requires_issue(&self) -> bool {
         self.get(HOOKS_REQUIRE_ISSUE).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// Whether claims are made for all clones: `None` to go by whether the tracker is shared.
+    pub fn claims_remotely(&self) -> Option<bool> {
+        match self.get(CLAIM_SCOPE).and_then(Value::as_str) {
+            Some("remote") => Some(true),
+            Some("local") => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether news of remotes are joined by any command.
+    pub fn syncs_by_itself(&self) -> bool {
+        self.get(SYNC_AUTO).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// Whether a push of code takes the tracker along.
+    pub fn syncs_on_push(&self) -> bool {
+        self.get(SYNC_ON_PUSH).and_then(Value::as_bool).unwrap_or(true)
     }
 
     /// Whether the mirror is to be written.

@@ -1,19 +1,40 @@
 //! The hook `pre-push`: only finished work gets onto protected branches.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::domain::snapshot::Snapshot;
 use crate::error::{Class, Error, Result};
 use crate::session::{Session, View};
 use crate::store::StoreError;
+use crate::sync::{self, Pushing, Remote};
 use crate::verify::{Asked, Row, examine};
 
 /// Commits that are listed in a refusal before it says how many more there are.
 const LISTED: usize = 3;
 
-/// Refuses to push commits to protected branches whose issue has gates that are not passed. `input` has a line for
-/// each ref that is pushed.
+/// How long a push of code may be held up by the tracker.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Refuses to push commits to protected branches whose issue has gates that are not passed; else has the tracker go
+/// along, where the remote shares it. `input` has a line for each ref that is pushed.
 pub fn before_push(session: &Session, remote: &str, input: &str) -> Result<()> {
+    check_branches(session, remote, input)?;
+    let shared = session.store.remotes().iter().any(|name| name == remote)
+        && session.store.other_ref(&session.store.seen_ref(remote))?.is_some();
+    if shared && session.view()?.state.settings().map_err(StoreError::from)?.syncs_on_push() {
+        let remote = Remote::called(session, remote)?;
+        // The code goes its way all the same; the next sync takes the tracker along.
+        if let Err(error) = sync::sync(session, &remote, Pushing::Yes, PATIENCE) {
+            session.notice(format!("the tracker did not go along: {}", error.message));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to push commits to protected branches whose issue has gates that are not passed.
+fn check_branches(session: &Session, remote: &str, input: &str) -> Result<()> {
     let view = session.view()?;
     let settings = view.state.settings().map_err(StoreError::from)?;
     let patterns: Vec<glob::Pattern> =

@@ -52,6 +52,10 @@ pub struct IssueDoc {
     pub blocked: bool,
     /// Which ones.
     pub blocked_by: Vec<IssueRef>,
+    /// Where the live claim was made: `remote` for all clones, `local` here alone; `null` when there is none.
+    pub scope: Option<String>,
+    /// The object that stands for the claim on the remote.
+    pub object: Option<String>,
     /// The commit of the tracker that this is read from.
     pub commit: String,
 }
@@ -59,7 +63,11 @@ pub struct IssueDoc {
 impl IssueDoc {
     /// The document of an issue that `blocked_by` hold up.
     pub fn new(issue: Issue, blocked_by: Vec<IssueRef>, commit: &str) -> Self {
+        let claim = issue.claim.as_ref();
+        let remote = claim.and_then(|claim| claim.remote.as_ref());
         Self {
+            scope: claim.map(|_| if remote.is_some() { "remote" } else { "local" }.to_owned()),
+            object: remote.and_then(|remote| remote.object.clone()),
             short_id: issue.id.short(),
             blocked: !blocked_by.is_empty(),
             blocked_by,
@@ -177,6 +185,11 @@ impl ShownIssue {
         if let Some(claim) = &issue.claim {
             let claim = claim_line(claim, text);
             text.line(&format!("Claim:     {claim}"));
+        }
+        if let Some(landed) = &issue.landed {
+            let ago = text.ago(landed.at);
+            let commit = clean(landed.commit.get(..10).unwrap_or(&landed.commit));
+            text.line(&format!("Landed:    {commit} on {}, {ago}", clean(&landed.branch)));
         }
         if let Some(question) = &issue.question {
             text.line(&format!("Question from {}:", question.by)).block("    ", &question.text);

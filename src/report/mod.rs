@@ -1,6 +1,7 @@
 //! Results: one closed type, one writer. The same value gives the text for people and the JSON.
 
 pub mod admin;
+pub mod conflicts;
 pub mod echo;
 pub mod event;
 pub mod gate;
@@ -101,6 +102,10 @@ pub enum Report {
     Pushed(sync::Pushed),
     /// Histories that were joined.
     Joined(sync::Joined),
+    /// What gave way in merges.
+    Conflicts(conflicts::Conflicts),
+    /// What was found about a remote.
+    RemoteChecked(sync::Checked),
     /// Nothing to say.
     Nothing,
     /// The description of all commands.
@@ -154,6 +159,8 @@ impl Report {
             Report::Fetched(report) => report,
             Report::Pushed(report) => report,
             Report::Joined(report) => report,
+            Report::Conflicts(report) => report,
+            Report::RemoteChecked(report) => report,
             Report::Trusted(report) => report,
             Report::Presets(report) => report,
             Report::Applied(report) => report,

@@ -4,13 +4,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::id::IssueId;
+use crate::domain::issue::Landed;
 use crate::domain::query::{Sort, first};
 use crate::domain::state::State;
 use crate::domain::table::{Entry, Table};
 use crate::domain::time::Timestamp;
+use crate::sync::Standing;
 
 use super::Render;
 use super::list::{QuestionRow, Questions};
+use super::sync::short;
 use super::text::{Text, clean};
 
 /// Completions that are listed.
@@ -25,10 +28,34 @@ pub struct Status {
     pub recent_completions: Vec<Completion>,
     /// Questions that wait for a person, oldest first.
     pub questions: Vec<QuestionRow>,
+    /// How the tracker stands to its remote; `null` when it is not shared.
+    pub remote: Option<Shared>,
     /// How many more issues there are that could not be read.
     pub unreadable: usize,
     /// The commit of the tracker.
     pub commit: String,
+}
+
+/// How the tracker stands to what was last seen of a remote.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Shared {
+    /// The remote.
+    pub remote: String,
+    /// Commits here that the remote lacks.
+    pub ahead: usize,
+    /// Commits of the remote that are not joined yet.
+    pub behind: usize,
+    /// Issues whose claim the remote does not know.
+    pub unpublished_claims: Vec<IssueId>,
+    /// When the remote was last asked.
+    pub fetched_at: Option<Timestamp>,
+}
+
+impl From<Standing> for Shared {
+    fn from(standing: Standing) -> Self {
+        let Standing { remote, ahead, behind, unpublished, fetched_at } = standing;
+        Self { remote, ahead, behind, unpublished_claims: unpublished, fetched_at }
+    }
 }
 
 /// Issues by stored state, and how many are blocked.
@@ -63,6 +90,8 @@ pub struct Completion {
     pub title: String,
     /// When it was finished.
     pub at: Timestamp,
+    /// Where its work landed; `null` when it did not, or not by `jit land`.
+    pub landed: Option<Landed>,
 }
 
 impl Status {
@@ -90,12 +119,14 @@ impl Status {
                 short_id: issue.id().short(),
                 title: issue.title().to_owned(),
                 at: issue.completed_at()?,
+                landed: None,
             })
         });
         Self {
             counts,
             recent_completions: recent.collect(),
             questions: questions.questions,
+            remote: None,
             unreadable: table.unreadable(),
             commit: commit.to_owned(),
         }
@@ -115,8 +146,22 @@ impl Render for Status {
         }
         text.line(&line).line("").line("Recent completions:");
         for done in &self.recent_completions {
-            let line = format!("  - {} ({})", clean(&done.title), text.ago(done.at));
+            let landed = done.landed.as_ref().map_or_else(String::new, |landed| {
+                format!(", landed on {} as {}", clean(&landed.branch), clean(short(&landed.commit)))
+            });
+            let line = format!("  - {} ({}{landed})", clean(&done.title), text.ago(done.at));
             text.line(&line);
+        }
+        if let Some(remote) = &self.remote {
+            let fetched =
+                remote.fetched_at.map_or_else(|| "never asked".to_owned(), |at| format!("asked {}", text.ago(at)));
+            let claims = match remote.unpublished_claims.len() {
+                0 => String::new(),
+                count => format!(", {count} claims not published"),
+            };
+            let line =
+                format!("{}: {} ahead, {} behind{claims} ({fetched})", remote.remote, remote.ahead, remote.behind);
+            text.line("").line(&line);
         }
         if !self.questions.is_empty() {
             text.line("").line("Questions:");

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::domain::id::IssueId;
 use crate::domain::name::Actor;
+use crate::error::Class;
 
 use super::Render;
-use super::text::Text;
+use super::text::{Text, clean};
 
 /// What was joined into the tracker.
 #[derive(Serialize, JsonSchema)]
@@ -105,6 +106,51 @@ impl Render for Joined {
     fn human(&self, text: &mut Text) {
         let merged = if self.joined.merged { ", merged" } else { "" };
         text.line(&format!("{} came{merged}; at {}", self.joined.came, short(&self.commit)));
+    }
+}
+
+/// What was found about a remote.
+#[derive(Serialize, JsonSchema)]
+pub struct Checked {
+    /// The remote.
+    pub remote: String,
+    /// Whether nothing is in the way.
+    pub ok: bool,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+    /// How many.
+    pub count: usize,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize, JsonSchema)]
+pub struct Check {
+    /// What.
+    pub check: String,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Render for Checked {
+    fn human(&self, text: &mut Text) {
+        for check in &self.checks {
+            let word = if check.ok { "ok " } else { "bad" };
+            text.line(&format!("{word}  {:<10}  {}", check.check, clean(&check.found)));
+        }
+    }
+
+    fn complaint(&self) -> Option<String> {
+        let bad = self.checks.iter().find(|check| !check.ok)?;
+        let hint = bad.hint.as_ref().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+        Some(format!("{} cannot share the tracker as it is: {}{hint}", self.remote, clean(&bad.found)))
+    }
+
+    fn exit_code(&self) -> u8 {
+        if self.ok { 0 } else { Class::Outside.exit_code() }
     }
 }
 

@@ -5,9 +5,12 @@
 //! goes on from what it finds.
 
 mod bring;
+mod check;
+pub mod claims;
 mod record;
 mod remote;
 mod round;
+mod standing;
 mod tries;
 
 use std::time::{Duration, Instant};
@@ -21,9 +24,11 @@ use crate::store::take_in::{Taken, take_in};
 use crate::store::{Backend, CommitId, StoreError, ancestry, vet};
 
 pub use bring::{adopt, fetch_again};
+pub use check::{Finding, check};
 pub use record::Record;
 pub use remote::{Remote, choose};
 pub use round::{Pushing, Synced, fetch, push, sync, sync_here};
+pub use standing::{Standing, look_for_news, shared_with, standing};
 
 /// How long a sync goes on while others keep moving the remote.
 pub const PATIENCE: Duration = Duration::from_secs(120);

@@ -8,7 +8,8 @@ use crate::session::Session;
 use crate::store::{Backend, CommitId, StoreError, ancestry};
 
 use super::bring::{bring, join_whole};
-use super::remote::Remote;
+use super::claims::{CLAIMS, settle};
+use super::remote::{Listing, Remote};
 use super::tries::Tries;
 use super::{Deadline, News, Record, join};
 
@@ -79,14 +80,11 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
     let deadline = Deadline::after(limit);
     let mut done = Synced { remote: Some(remote.name.clone()), ..Synced::default() };
     let mut tries = Tries::default();
+    let claims = format!("{CLAIMS}*");
     loop {
-        let listing = remote.list(&[], deadline.left())?;
+        let listing = remote.list(&[&claims], deadline.left())?;
         tries.saw(&listing);
-        let sources = bring(session, remote, &listing, deadline)?;
-        check_rewritten(session, remote, listing.shared.as_ref())?;
-        for theirs in &sources {
-            done.news.add(join_whole(session, remote, theirs, deadline)?);
-        }
+        done.news.add(take_in(session, remote, &listing, deadline)?);
         done.news.add(join_seen(session, remote)?);
         let tip = session.store.tip()?.ok_or_else(|| session.absence())?;
         done.commit = tip.0.clone();
@@ -95,6 +93,9 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
                 remember(session, remote, listing.shared.as_ref().unwrap_or(&tip))?;
             }
             publish_here(session, &tip)?;
+            if pushing == Pushing::Yes {
+                settle(session, remote, &listing, deadline)?;
+            }
             return Ok(done);
         }
         let going = count(session, &tip, listing.shared.as_ref())?;
@@ -103,10 +104,22 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
             done.went += going;
             remember(session, remote, &tip)?;
             publish_here(session, &tip)?;
+            settle(session, remote, &listing, deadline)?;
             return Ok(done);
         }
         tries.failed(remote, push, deadline)?;
     }
+}
+
+/// Fetches and joins what the remote has.
+pub fn take_in(session: &Session, remote: &Remote, listing: &Listing, deadline: Deadline) -> Result<News> {
+    let sources = bring(session, remote, listing, deadline)?;
+    check_rewritten(session, remote, listing.shared.as_ref())?;
+    let mut news = News::default();
+    for theirs in &sources {
+        news.add(join_whole(session, remote, theirs, deadline)?);
+    }
+    Ok(news)
 }
 
 /// Joins what others pushed to this repository, where there is no remote to ask.
@@ -184,7 +197,7 @@ fn count(session: &Session, tip: &CommitId, theirs: Option<&CommitId>) -> Result
 }
 
 /// Pushes a commit. A push whose answer was lost is settled by asking for the ref again.
-fn send(session: &Session, remote: &Remote, tip: &CommitId, deadline: Deadline) -> Result<Push> {
+pub(super) fn send(session: &Session, remote: &Remote, tip: &CommitId, deadline: Deadline) -> Result<Push> {
     let update = Update { from: tip.0.clone(), to: remote.shared.clone(), expected: None };
     let (answer, said) = match remote.push(&[update], false, deadline.left()) {
         Ok(pushed) => (Ok(pushed.of(&remote.shared)), pushed.said),

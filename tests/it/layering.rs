@@ -84,7 +84,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         &["gates", "session", "store", "domain", "error", "environment", "file_lock", "git_process", "progress"],
     ),
     ("verify.rs", &["gates", "session", "store", "domain", "error", "git_process", "progress"]),
-    ("hooks/", &["hooks", "verify", "gates", "session", "store", "domain", "error", "git_process", "progress"]),
+    ("hooks/", &["hooks", "sync", "verify", "gates", "session", "store", "domain", "error", "git_process", "progress"]),
     ("report/", &["report", "domain", "error", "store", "progress", "verify", "sync"]),
     (
         "cli/",

@@ -6,7 +6,9 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start programs and read the clock")]
 
 mod bulk;
+mod claims;
 mod commands;
+mod conflicts;
 mod crash;
 mod damage;
 mod example;
@@ -32,6 +34,7 @@ mod lookup;
 mod mirror;
 mod ownership;
 mod races;
+mod remotes;
 mod seed;
 mod setting_up;
 mod simulation;

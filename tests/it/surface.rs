@@ -164,6 +164,8 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("fetch", vec![]),
         ("push", vec![]),
         ("merge", vec!["refs/jit"]),
+        ("conflicts", vec![]),
+        ("remote check", vec![]),
         ("status", vec![]),
         ("ready", vec![]),
         ("query ready", vec![]),

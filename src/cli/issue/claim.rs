@@ -13,6 +13,8 @@ use crate::domain::time::parse_duration;
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::session::{Manners, Session};
+use crate::store::Backend;
+use crate::sync::claims::{self, Scope, Wish};
 
 /// Reads the length of a lease: more than nothing.
 pub fn lease(text: &str) -> std::result::Result<Duration, String> {
@@ -24,8 +26,9 @@ pub fn lease(text: &str) -> std::result::Result<Duration, String> {
 
 /// Claim an issue and print its id: of any number of agents exactly one wins
 ///
-/// Takes an open or ready issue that no dependency blocks. Reads the issue and its dependencies. Claiming
-/// what one's own name holds already succeeds only with that claim's token in JIT_CLAIM.
+/// Takes an open or ready issue that no dependency blocks. Once the tracker is shared with a remote the claim is made
+/// there, for all clones. Claiming what one's own name holds already succeeds only with that claim's token in
+/// JIT_CLAIM. Reads the issue and its dependencies; on a remote also what is new there.
 #[derive(Args, Debug)]
 pub struct Claim {
     /// The issue
@@ -36,7 +39,31 @@ pub struct Claim {
     #[arg(long, value_name = "SPAN", value_parser = lease)]
     ttl: Option<Duration>,
     #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
     force: Force,
+}
+
+/// Where a claim is made.
+#[derive(Args, Debug, Clone, Copy)]
+pub struct Place {
+    /// Make it on the remote, for all clones (default once the tracker is shared; see claim.scope)
+    #[arg(long)]
+    sync: bool,
+    /// Make it here alone: another clone may claim the same, and one of both loses
+    #[arg(long, conflicts_with = "sync")]
+    local: bool,
+}
+
+impl Place {
+    /// What the caller wants.
+    pub fn wish(self) -> Wish {
+        match (self.sync, self.local) {
+            (true, _) => Wish::Remote,
+            (_, true) => Wish::Local,
+            _ => Wish::Usual,
+        }
+    }
 }
 
 impl Claim {
@@ -45,15 +72,26 @@ impl Claim {
         let manners = Manners { actor: self.actor, ..self.force.manners() };
         let (holder, _) = session.actor(manners.actor.as_ref())?;
         let terms = Terms::local(holder.clone(), self.ttl);
-        let change = session
-            .change("issue claim", &manners, |draft| claim::claim(draft, &self.id, &terms).map(|id| vec![id]))?;
+        let scope = if done_before(session)? { Scope::Local } else { claims::scope(session, self.place.wish())? };
+        let change = match scope {
+            Scope::Remote(remote) => claims::claim(session, &remote, &manners, &self.id, &terms)?,
+            Scope::Local => session
+                .change("issue claim", &manners, |draft| claim::claim(draft, &self.id, &terms).map(|id| vec![id]))?,
+        };
         Answer::product("claimed").rest(format!(" for {holder}")).report(session, &change)
     }
 }
 
+/// Whether the operation of this key was carried out already: then its result is given again.
+pub fn done_before(session: &Session) -> Result<bool> {
+    let tip = session.store.tip()?.ok_or_else(|| session.absence())?;
+    Ok(session.done_before(&tip)?.is_some())
+}
+
 /// Renew the lease of a claim
 ///
-/// Every other event of the holder on the issue renews it too. Reads the issue.
+/// Every other event of the holder on the issue renews it too, for the other clones with the next sync. Reads the
+/// issue; a claim that was made on a remote is renewed there first.
 #[derive(Args, Debug)]
 pub struct Heartbeat {
     /// The issue
@@ -65,16 +103,14 @@ pub struct Heartbeat {
 impl Heartbeat {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let change = session.change("issue heartbeat", &self.force.manners(), |draft| {
-            claim::heartbeat(draft, &self.id).map(|id| vec![id])
-        })?;
+        let change = claims::heartbeat(session, &self.force.manners(), &self.id)?;
         Answer::quiet("renewed the lease of").report(session, &change)
     }
 }
 
 /// Give a claim back: the issue is ready for the next
 ///
-/// Reads the issue.
+/// Where the claim was made on a remote, the other clones are told. Reads the issue.
 #[derive(Args, Debug)]
 pub struct Release {
     /// The issue

@@ -15,16 +15,18 @@ use crate::domain::table::{Entry, Table};
 use crate::domain::time::parse_duration;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
-use crate::session::{Manners, Session};
+use crate::session::{Manners, Session, View};
 use crate::store::transact::Change;
 use crate::store::{CommitId, StoreError};
+use crate::sync::Remote;
+use crate::sync::claims::{self, Scope};
 
-use super::claim::lease;
+use super::claim::{Place, done_before, lease};
 
 /// Claim the most urgent ready issue and print its id
 ///
 /// By priority, then age; what is blocked, held back by a gate or meant for somebody else is passed over. Exits 7
-/// when there is nothing. Reads the index and the definitions of gates, outside the writers' queue, then claims with point reads.
+/// when there is nothing. Once the tracker is shared with a remote the claim is made there, for all clones. Reads the index and the definitions of gates, outside the writers' queue, then claims with point reads.
 #[derive(Args, Debug)]
 pub struct ClaimNext {
     /// Who claims it (default: the acting actor)
@@ -38,6 +40,8 @@ pub struct ClaimNext {
     /// Wait this long for work to come up
     #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
     wait: Option<Duration>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// How often a claim is tried on a fresh list, and how long that is, before the list is made inside the
@@ -46,21 +50,35 @@ const OPTIMISTIC: [Option<usize>; 3] = [Some(100), None, None];
 /// Leases run out without a change of the tracker, so a waiting claim looks again after this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// What comes up on a remote shows only when it is asked.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
 impl ClaimNext {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let manners = Manners { actor: self.actor.clone(), ..Manners::default() };
         let (holder, _) = session.actor(manners.actor.as_ref())?;
         let terms = Terms::local(self.to.clone().unwrap_or(holder), self.ttl);
+        let remote = match done_before(session)? {
+            true => None,
+            false => match claims::scope(session, self.place.wish())? {
+                Scope::Remote(remote) => Some(remote),
+                Scope::Local => None,
+            },
+        };
         let started = std::time::Instant::now();
         let mut reopened: Option<Session> = None;
         loop {
             let session = reopened.as_ref().unwrap_or(session);
-            let (tip, outcome) = attempt(session, &manners, &terms)?;
+            let (tip, outcome) = match &remote {
+                Some(remote) => attempt_remotely(session, remote, &manners, &terms)?,
+                None => attempt(session, &manners, &terms)?,
+            };
             let left = self.wait.unwrap_or_default().saturating_sub(started.elapsed());
             match outcome {
                 Err(error) if error.class == Class::Nothing && !left.is_zero() => {
-                    session.await_change(&tip, left.min(LOOK_AGAIN))?;
+                    let pause = if remote.is_some() { ASK_AGAIN } else { LOOK_AGAIN };
+                    session.await_change(&tip, left.min(pause))?;
                     // A handle that lives long loses sight of new packs.
                     reopened = Some(session.reopen()?);
                 }
@@ -98,6 +116,25 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
         claim_next(draft, &candidates, terms).map(|id| vec![id])
     });
     Ok((tip, outcome))
+}
+
+/// Tries to claim on the remote.
+fn attempt_remotely(
+    session: &Session,
+    remote: &Remote,
+    manners: &Manners,
+    terms: &Terms,
+) -> Result<(CommitId, Result<Change>)> {
+    let candidates = |view: &View| {
+        let table = table(session, &view.state)?;
+        let starts = start_gates(&view.state).map_err(StoreError::from)?;
+        let clock = session.now();
+        let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| is_claimable(*issue, clock, &starts)).collect();
+        first(&mut issues, Sort::Priority, None);
+        Ok(issues.into_iter().map(|issue| (issue.id(), issue.priority())).collect())
+    };
+    let outcome = claims::claim_next(session, remote, manners, terms, &candidates);
+    Ok((session.view()?.commit, outcome))
 }
 
 /// What can be claimed, in the order of work: the first `count`, or all.

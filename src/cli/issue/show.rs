@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use crate::cli::events::wanted_unasked;
 use crate::domain::id::IdPrefix;
 use crate::domain::issue::Issue;
 use crate::domain::snapshot::Snapshot;
@@ -13,7 +14,7 @@ use crate::report::issue::{Fields, IssueDoc, IssueRef, Shown, ShownIssue};
 use crate::report::list::field;
 use crate::session::{Session, View};
 use crate::store::StoreError;
-use crate::store::history::{self, Wanted};
+use crate::store::history;
 
 /// Events that are shown.
 const EVENTS: usize = 5;
@@ -92,7 +93,7 @@ fn shown(session: &Session, view: &View, doc: IssueDoc) -> Result<ShownIssue> {
 
 /// The newest events of an issue, and whether there are older ones.
 fn last_events(session: &Session, view: &View, issue: &Issue) -> Result<(Vec<EventDoc>, bool)> {
-    let found = history::last_events(&session.store, &view.commit, EVENTS + 1, Some(issue.id), &mut |_| Wanted::Yes)?;
+    let found = history::last_events(&session.store, &view.commit, EVENTS + 1, Some(issue.id), &mut wanted_unasked)?;
     let more = found.len() > EVENTS;
     let shown = found.into_iter().skip(usize::from(more));
     Ok((shown.map(|(commit, event)| EventDoc::new(&commit, event)).collect(), more))

@@ -16,6 +16,7 @@ mod blame;
 mod field;
 mod lifecycle;
 mod repair;
+mod way_back;
 
 use serde_json::Value;
 
@@ -26,6 +27,7 @@ use super::state::GateStatus;
 pub use blame::{Stamp, Touched};
 pub use field::Fields;
 pub use repair::{break_cycles, fit};
+pub use way_back::way_back;
 
 use lifecycle::Life;
 

@@ -46,7 +46,7 @@ pub fn claim(draft: &mut Draft<'_>, prefix: &IdPrefix, terms: &Terms) -> Decisio
     let id = issue.id;
     if let Some(held) = &issue.claim {
         if held.by == terms.holder && draft.context.token == Some(held.token) {
-            return renew(draft, id, held).map(|()| id);
+            return renew(draft, id, held, None).map(|()| id);
         }
         free(draft, &issue, held, &terms.holder)?;
     }
@@ -142,22 +142,22 @@ fn is_available(draft: &Draft<'_>, issue: &Issue, holder: &Actor) -> Decision<bo
         && check_gates(draft, issue, State::InProgress).is_ok())
 }
 
-/// Renews the lease of a claim. Quiet when the claim has none.
-pub fn heartbeat(draft: &mut Draft<'_>, prefix: &IdPrefix) -> Decision<IssueId> {
+/// Renews the lease of a claim. Quiet when the claim has none. `object` says so on the remote, where it was told.
+pub fn heartbeat(draft: &mut Draft<'_>, prefix: &IdPrefix, object: Option<&str>) -> Decision<IssueId> {
     let issue = draft.resolve(prefix)?;
     let Some(claim) = &issue.claim else {
         check_not_superseded(draft, &issue)?;
         return Err(Refusal::NotClaimed(issue.id));
     };
     authorize(draft, &issue)?;
-    renew(draft, issue.id, claim)?;
+    renew(draft, issue.id, claim, object)?;
     Ok(issue.id)
 }
 
-fn renew(draft: &mut Draft<'_>, id: IssueId, claim: &Claim) -> Decision {
+fn renew(draft: &mut Draft<'_>, id: IssueId, claim: &Claim, object: Option<&str>) -> Decision {
     let Some(ttl) = claim.ttl_ms else { return Ok(()) };
     let expires_at = Some(draft.context.now.plus(Duration::from_millis(ttl)));
-    draft.emit(id, Body::ClaimRenewed(Renewal { expires_at, object: None }))
+    draft.emit(id, Body::ClaimRenewed(Renewal { expires_at, object: object.map(str::to_owned) }))
 }
 
 /// Gives a claim back: the issue is ready for the next.

@@ -81,6 +81,11 @@ impl<'r> Writer<'r> {
         Ok(id)
     }
 
+    /// Adds a file's content.
+    pub fn blob(&mut self, content: Vec<u8>) -> StoreResult<ObjectId> {
+        self.add(Kind::Blob, content)
+    }
+
     /// Adds a file's content whose object is damaged: what stands in its place is taken away first.
     pub fn replace_blob(&mut self, content: Vec<u8>) -> StoreResult<ObjectId> {
         let id = self.add(Kind::Blob, content)?;

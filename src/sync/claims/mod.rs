@@ -1,0 +1,264 @@
+//! Claims for all clones: one small ref an issue on the remote, made only where there is none. git's server decides,
+//! so that of any number of clones exactly one wins.
+//!
+//! INVARIANT: a ticket goes away only once the tracker that says that its claim is over is on the remote. So nobody
+//! can claim anew under a fencing number that was given out.
+
+mod next;
+mod settle;
+mod state_ref;
+mod ticket;
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::domain::draft::{Draft, Ids};
+use crate::domain::id::{IdPrefix, IssueId};
+use crate::domain::issue::{Issue, Published};
+use crate::domain::name::Actor;
+use crate::domain::ops::claim::{self, Terms};
+use crate::domain::refusal::{Decision, Refusal};
+use crate::domain::snapshot::Snapshot;
+use crate::environment::RandomIds;
+use crate::error::{Class, Error, Result};
+use crate::git_process::{Push, Update};
+use crate::session::{Manners, Session};
+use crate::store::StoreError;
+use crate::store::transact::Change;
+
+use super::remote::{Listing, Remote};
+use super::{Deadline, Record, round, shared_with};
+
+pub use next::claim_next;
+pub use settle::{heartbeat, publish_end, settle};
+pub use ticket::{CLAIMS, Ticket, claim_ref};
+
+use ticket::Intent;
+
+/// How long one claim may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where a claim is made.
+pub enum Scope {
+    /// In this repository alone.
+    Local,
+    /// On a remote, for all its clones.
+    Remote(Remote),
+}
+
+/// What the caller wants of the scope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// As the settings say.
+    #[default]
+    Usual,
+    /// `--sync`.
+    Remote,
+    /// `--local`.
+    Local,
+}
+
+/// Where claims are made: as the caller wishes, as the setting `claim.scope` says, else on the remote once the tracker
+/// is shared.
+pub fn scope(session: &Session, wish: Wish) -> Result<Scope> {
+    let remotely = match wish {
+        Wish::Local => return Ok(Scope::Local),
+        Wish::Remote => true,
+        Wish::Usual => {
+            let settings = session.view()?.state.settings().map_err(StoreError::from)?;
+            settings.claims_remotely().unwrap_or_else(|| shared_with(session).is_some())
+        }
+    };
+    if !remotely {
+        return Ok(Scope::Local);
+    }
+    Remote::meant(session, None).map(Scope::Remote).map_err(or_locally)
+}
+
+/// Adds that a claim can be made here alone.
+fn or_locally(error: Error) -> Error {
+    match error.class {
+        Class::Outside => {
+            error.hint("the same command with --local, for a claim here alone that others may not see").retryable()
+        }
+        _ => error,
+    }
+}
+
+/// Claims an issue for all clones of the remote.
+pub fn claim(session: &Session, remote: &Remote, manners: &Manners, id: &IdPrefix, terms: &Terms) -> Result<Change> {
+    let deadline = Deadline::after(PATIENCE);
+    let decide = |draft: &mut Draft<'_>, terms: &Terms| claim::claim(draft, id, terms);
+    loop {
+        let listing = look(session, remote, deadline).map_err(or_locally)?;
+        let mut found = None;
+        session.rehearse("issue claim", manners, |draft| {
+            found = Some(decide(draft, terms)?);
+            Ok(())
+        })?;
+        let Some(id) = found else { continue };
+        if is_renewal(session, id, terms)? {
+            // The claim is made already.
+            return session.change("issue claim", manners, |draft| decide(draft, terms).map(|id| vec![id]));
+        }
+        let attempt = Attempt { session, remote, manners, command: "issue claim", terms, deadline };
+        match attempt.make(id, &listing, &decide).map_err(or_locally)? {
+            Outcome::Won(change) => return Ok(*change),
+            Outcome::Beaten => {}
+        }
+    }
+}
+
+/// Fetches and joins what the remote has, tickets included.
+fn look(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Listing> {
+    let pattern = format!("{CLAIMS}*");
+    let listing = remote.list(&[&pattern], deadline.left())?;
+    round::take_in(session, remote, &listing, deadline)?;
+    Ok(listing)
+}
+
+/// Whether the holder names the very claim that it has, as a repeated claim does.
+fn is_renewal(session: &Session, id: IssueId, terms: &Terms) -> Result<bool> {
+    let issue = session.view()?.state.issue(id).map_err(StoreError::from)?;
+    let held = issue.and_then(|issue| issue.claim).filter(|held| held.by == terms.holder);
+    let token = session.claim_token()?;
+    Ok(held.is_some_and(|held| Some(held.token) == token))
+}
+
+/// What came of one try.
+enum Outcome {
+    /// The claim is made.
+    Won(Box<Change>),
+    /// Somebody else was faster.
+    Beaten,
+}
+
+/// How a claim is decided on the state here.
+type Decide<'d> = dyn Fn(&mut Draft<'_>, &Terms) -> Decision<IssueId> + 'd;
+
+/// One try to claim one issue.
+struct Attempt<'a> {
+    session: &'a Session,
+    remote: &'a Remote,
+    manners: &'a Manners,
+    command: &'a str,
+    terms: &'a Terms,
+    deadline: Deadline,
+}
+
+impl Attempt<'_> {
+    /// Makes the ticket, then the claim.
+    fn make(&self, id: IssueId, listing: &Listing, decide: &Decide<'_>) -> Result<Outcome> {
+        let (session, remote) = (self.session, self.remote);
+        if Record::of(session, &remote.name).refuses_claims {
+            return self.by_state_ref(decide);
+        }
+        let name = claim_ref(id);
+        let there = listing.others.iter().find(|(known, _)| *known == name).map(|(_, object)| object.clone());
+        let passed = match &there {
+            None => 0,
+            Some(object) => match self.passed(id, &name, object)? {
+                Some(passed) => passed,
+                // It went away between the asking and the reading.
+                None => return Ok(Outcome::Beaten),
+            },
+        };
+        let ticket = self.ticket(id, passed)?;
+        let object = session.store.write_blob(ticket.encode())?;
+        let intent = Intent::begin(session, remote, &name, &ticket, &object)?;
+        let update = Update { from: object.clone(), to: name.clone(), expected: Some(there.unwrap_or_default()) };
+        let answer = remote.push(&[update], false, self.deadline.left());
+        let pushed = match &answer {
+            Ok(pushed) => pushed.of(&name),
+            Err(_) => Push::Unanswered,
+        };
+        match pushed {
+            Push::Done => {}
+            Push::Moved | Push::Busy => {
+                intent.end();
+                return Ok(Outcome::Beaten);
+            }
+            Push::Denied(_) => {
+                intent.end();
+                return self.denied(&pushed, answer.map(|pushed| pushed.said).unwrap_or_default(), &name, decide);
+            }
+            Push::Unanswered => {
+                // The nonce tells whether it is ours that stands there.
+                let now = remote.list(&[&name], self.deadline.left())?;
+                if !now.others.iter().any(|(_, there)| *there == object) {
+                    intent.end();
+                    return match answer {
+                        Err(why) if now.others.is_empty() => Err(remote.unreachable(why)),
+                        _ => Ok(Outcome::Beaten),
+                    };
+                }
+            }
+        }
+        let remote_claim = Published { nonce: ticket.nonce.clone(), object: Some(object) };
+        let terms = Terms { remote: Some(remote_claim), passed, ..self.terms.clone() };
+        let change = session.change(self.command, self.manners, |draft| decide(draft, &terms).map(|id| vec![id]));
+        match change {
+            Ok(change) => {
+                intent.end();
+                Ok(Outcome::Won(Box::new(change)))
+            }
+            Err(error) => {
+                settle::withdraw(session, remote, intent, self.deadline);
+                Err(error)
+            }
+        }
+    }
+
+    /// The fencing number of a ticket whose place may be taken; an error when somebody holds the issue by it, and
+    /// `None` when it is gone.
+    fn passed(&self, id: IssueId, name: &str, object: &str) -> Result<Option<u64>> {
+        let (session, remote) = (self.session, self.remote);
+        let refs = [(name.to_owned(), object.to_owned())];
+        let Some(ticket) = ticket::read(session, remote, &refs, self.deadline)?.pop() else { return Ok(None) };
+        let issue = session.view()?.state.issue(id).map_err(StoreError::from)?;
+        let over = issue.as_ref().is_some_and(|issue| ticket.is_over(issue));
+        if !over && !ticket.is_expired(issue.as_ref(), session.now()) && !self.manners.force {
+            let claim = Box::new(ticket.as_claim());
+            return Err(Refusal::ClaimedByOther { id, claim, actor: self.terms.holder.clone() }.into());
+        }
+        Ok(Some(ticket.generation))
+    }
+
+    fn ticket(&self, id: IssueId, passed: u64) -> Result<Ticket> {
+        let state = self.session.view()?.state;
+        let issue = state.issue(id).map_err(StoreError::from)?;
+        let last = issue.and_then(|issue| issue.last_claim).map_or(0, |last| last.generation);
+        let ttl = self.terms.ttl.or(state.settings().map_err(StoreError::from)?.claim_ttl());
+        let now = self.session.now();
+        let nonce: Uuid = RandomIds::default().random();
+        Ok(Ticket {
+            issue: id,
+            by: self.terms.holder.clone(),
+            generation: last.max(passed).saturating_add(1),
+            at: now,
+            expires_at: ttl.map(|ttl| now.plus(ttl)),
+            nonce: nonce.to_string(),
+        })
+    }
+
+    /// The remote does not take the ticket: because of a rule of its own, or because it takes no such refs at all.
+    fn denied(&self, push: &Push, said: Vec<String>, name: &str, decide: &Decide<'_>) -> Result<Outcome> {
+        if said.iter().any(|line| line.contains(ticket::RULE)) {
+            return Err(self.remote.denied(name, push, &said));
+        }
+        let record = Record { refuses_claims: true, ..Record::of(self.session, &self.remote.name) };
+        record.keep(self.session);
+        self.by_state_ref(decide)
+    }
+}
+
+/// Who holds the issue now, for whom `actor` was too late.
+fn taken(issue: &Issue, actor: &Actor) -> Error {
+    match &issue.claim {
+        Some(claim) => {
+            Refusal::ClaimedByOther { id: issue.id, claim: Box::new(claim.clone()), actor: actor.clone() }.into()
+        }
+        None => Refusal::NotClaimable { id: issue.id, state: issue.state }.into(),
+    }
+}

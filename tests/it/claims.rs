@@ -1,0 +1,259 @@
+//! Claims on a remote: of any number of clones exactly one wins.
+
+use std::process::Child;
+
+use serde_json::Value;
+
+use crate::support::{Fleet, Output, Repo};
+
+fn claim(repo: &Repo, agent: &str, id: &str, more: &[&str]) -> Output {
+    repo.jit_as(agent, &[&["issue", "claim", id, "--json"], more].concat())
+}
+
+/// The claim refs on the hub.
+fn tickets(fleet: &Fleet) -> usize {
+    fleet.hub.git(&["for-each-ref", "refs/tracker/claims"]).ok().stdout.lines().count()
+}
+
+fn ended(child: Child) -> (Option<i32>, Value) {
+    let output = child.wait_with_output().expect("jit ends");
+    (output.status.code(), serde_json::from_slice(&output.stdout).expect("one document"))
+}
+
+#[test]
+fn of_six_clones_that_claim_one_issue_one_wins() {
+    let rounds = std::env::var("JIT_RACE_ROUNDS").map_or(20, |text| text.parse().expect("a number"));
+    let fleet = Fleet::new(6);
+    for round in 0..rounds {
+        let id = fleet.clones[0].ready(&format!("round {round}"));
+        fleet.settle();
+        let start = |(n, clone): (usize, &Repo)| {
+            clone.run(&["issue", "claim", &id, "--sync", "--json"]).env("JIT_AGENT", format!("bot:{n}")).spawn()
+        };
+        let children: Vec<Child> = fleet.clones.iter().enumerate().map(start).collect();
+        let ends: Vec<(Option<i32>, Value)> = children.into_iter().map(ended).collect();
+        let winners: Vec<&Value> = ends.iter().filter(|(code, _)| *code == Some(0)).map(|(_, said)| said).collect();
+        assert_eq!(winners.len(), 1, "round {round}: {ends:#?}");
+        assert_eq!((&winners[0]["scope"], winners[0]["claim"]["generation"].as_u64()), (&"remote".into(), Some(1)));
+        let held = fleet.hub.git(&["rev-parse", &format!("refs/tracker/claims/{id}")]).ok().text();
+        assert_eq!(winners[0]["object"], held.as_str());
+        for (code, said) in ends.iter().filter(|(code, _)| *code != Some(0)) {
+            assert_eq!((*code, &said["error"]["code"]), (Some(5), &"claimed_by_other".into()), "{said}");
+        }
+    }
+    fleet.settle();
+    let held = fleet.clones[3].jit(&["query", "state", "in_progress", "--json"]).ok().json();
+    assert_eq!(held["count"].as_u64(), Some(rounds), "each claim arrived everywhere");
+    let lost = fleet.clones[0].jit(&["events", "query", "--type", "claim.lost", "--json"]).ok();
+    assert_eq!(lost.stdout, "", "no claim that was won is lost");
+}
+
+#[test]
+fn a_shared_tracker_claims_on_the_remote_unless_told_otherwise() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let (x, y, z) = (a.ready("x"), a.ready("y"), a.ready("z"));
+    a.jit(&["sync"]).ok();
+    assert_eq!(claim(a, "bot:a", &x, &[]).ok().json()["scope"], "remote");
+    // Nothing was synced since, and yet the other clone knows.
+    let refused = claim(b, "bot:b", &x, &[]).code(5);
+    assert_eq!(refused.json()["error"]["details"]["claim"]["by"], "bot:a");
+    assert_eq!(claim(b, "bot:b", &y, &["--local"]).ok().json()["scope"], "local");
+    a.jit(&["config", "set", "claim.scope", "local"]).ok();
+    assert_eq!(claim(a, "bot:a", &z, &[]).ok().json()["scope"], "local");
+    assert_eq!(tickets(&fleet), 1);
+    // A tracker of one's own is not asked about remotes.
+    let alone = Repo::new();
+    let id = alone.ready("alone");
+    assert_eq!(claim(&alone, "bot:a", &id, &[]).ok().json()["scope"], "local");
+    let other = alone.ready("other");
+    assert_eq!(claim(&alone, "bot:a", &other, &["--sync"]).code(10).error_code(), "no_remote");
+    alone.jit(&["config", "set", "claim.scope", "remote"]).ok();
+    let refused = claim(&alone, "bot:a", &other, &[]).code(10);
+    assert!(refused.json()["error"]["hint"].as_str().is_some_and(|hint| hint.contains("--local")));
+    assert_eq!(claim(&alone, "bot:a", &other, &["--sync", "--local"]).code(2).error_code(), "usage");
+}
+
+#[test]
+fn a_remote_that_cannot_be_reached_is_no_silent_local_win() {
+    let fleet = Fleet::new(1);
+    let a = &fleet.clones[0];
+    let id = a.ready("x");
+    a.git(&["remote", "set-url", "origin", "../nowhere"]).ok();
+    let tip = a.tip();
+    for args in [vec!["issue", "claim", &id, "--json"], vec!["issue", "claim-next", "--json"]] {
+        let refused = a.jit_as("bot:a", &args).code(10);
+        assert_eq!(refused.error_code(), "remote_unreachable");
+        assert!(refused.json()["error"]["hint"].as_str().is_some_and(|hint| hint.contains("--local")), "{refused:?}");
+    }
+    assert_eq!(a.tip(), tip);
+    assert_eq!(a.issue(&id)["claim"], Value::Null);
+}
+
+#[test]
+fn release_and_finish_are_told_and_the_ticket_goes() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let (x, y) = (a.ready("x"), a.ready("y"));
+    a.jit(&["sync"]).ok();
+    claim(a, "bot:a", &x, &[]).ok();
+    claim(a, "bot:a", &y, &[]).ok();
+    assert_eq!(tickets(&fleet), 2);
+    a.jit_as("bot:a", &["issue", "release", &x]).ok();
+    a.jit_as("bot:a", &["issue", "update", &y, "--state", "done"]).ok();
+    assert_eq!(tickets(&fleet), 0);
+    let again = claim(b, "bot:b", &x, &[]).ok().json();
+    assert_eq!((again["claim"]["generation"].as_u64(), &again["scope"]), (Some(2), &"remote".into()));
+    assert_eq!(claim(b, "bot:b", &y, &[]).code(4).error_code(), "not_claimable");
+    fleet.settle();
+    assert_eq!(a.issue(&x)["claim"]["by"], "bot:b");
+}
+
+#[test]
+fn a_released_claim_never_comes_back() {
+    let fleet = Fleet::new(3);
+    let [a, b, c] = [&fleet.clones[0], &fleet.clones[1], &fleet.clones[2]];
+    let id = a.ready("x");
+    fleet.settle();
+    claim(a, "bot:a", &id, &[]).ok();
+    a.jit(&["sync"]).ok();
+    b.jit(&["sync"]).ok();
+    // The remote cannot be told of the release: the ticket stays behind.
+    a.git(&["remote", "set-url", "origin", "../nowhere"]).ok();
+    assert!(a.jit_as("bot:a", &["issue", "release", &id]).ok().stderr.contains("jit sync tells them"));
+    a.git(&["remote", "set-url", "origin", "../hub.git"]).ok();
+    // Changes of others about the issue, made while it was held, do not bring the claim back.
+    b.jit(&["issue", "comment", &id, "hm"]).ok();
+    b.jit(&["sync"]).ok();
+    assert_eq!(tickets(&fleet), 1);
+    assert_eq!(claim(c, "bot:c", &id, &[]).code(5).error_code(), "claimed_by_other");
+    a.jit(&["sync"]).ok();
+    assert_eq!(tickets(&fleet), 0);
+    let again = claim(c, "bot:c", &id, &[]).ok().json();
+    assert_eq!(again["claim"]["generation"], 2);
+    // Somebody puts the old ticket back: the tracker has gone past it.
+    fleet.settle();
+    c.jit_as("bot:c", &["issue", "release", &id]).ok();
+    let old = again["object"].as_str().expect("an id").to_owned();
+    fleet.hub.git(&["update-ref", &format!("refs/tracker/claims/{id}"), &old]).ok();
+    assert_eq!(claim(b, "bot:b", &id, &[]).ok().json()["claim"]["generation"], 3);
+    fleet.settle();
+    assert_eq!(a.issue(&id)["claim"]["by"], "bot:b");
+}
+
+#[test]
+fn the_ticket_of_a_dead_clone_is_taken_over_when_its_lease_has_ended() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let id = a.ready("x");
+    fleet.settle();
+    let at = |repo: &Repo, who: &str, clock: &str| {
+        let run = repo.run(&["issue", "claim", &id, "--ttl", "10m", "--json"]);
+        run.env("JIT_AGENT", who).env("JIT_CLOCK", clock).output()
+    };
+    // The tracker of the dead clone was never synced: only its ticket is known.
+    at(a, "bot:a", "2030-01-01T12:00:00Z").ok();
+    assert_eq!(at(b, "bot:b", "2030-01-01T12:05:00Z").code(5).error_code(), "claimed_by_other");
+    assert_eq!(
+        at(b, "bot:b", "2030-01-01T12:10:30Z").code(5).error_code(),
+        "claimed_by_other",
+        "a minute of allowance"
+    );
+    let taken = at(b, "bot:b", "2030-01-01T12:12:00Z").ok().json();
+    assert_eq!((taken["claim"]["generation"].as_u64(), &taken["scope"]), (Some(2), &"remote".into()));
+    // The dead one comes back: its claim is passed, and its holder is told so.
+    let token = a.issue(&id)["claim"]["token"].as_str().expect("a token").to_owned();
+    b.jit(&["sync"]).ok();
+    let said = a.jit(&["sync", "--json"]).ok().json();
+    assert_eq!(said["claims_lost"][0]["by"], "bot:a");
+    let late = a.run(&["issue", "update", &id, "--state", "done"]).env("JIT_AGENT", "bot:a").env("JIT_CLAIM", &token);
+    assert_eq!(late.output().code, Some(5));
+    fleet.settle();
+    assert_eq!(a.issue(&id)["claim"]["by"], "bot:b");
+}
+
+#[test]
+fn a_heartbeat_renews_the_ticket_too() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let id = a.ready("x");
+    fleet.settle();
+    let run = |repo: &Repo, who: &str, clock: &str, args: &[&str]| {
+        repo.run(args).env("JIT_AGENT", who).env("JIT_CLOCK", clock).output()
+    };
+    run(a, "bot:a", "2030-01-01T12:00:00Z", &["issue", "claim", &id, "--ttl", "10m"]).ok();
+    run(a, "bot:a", "2030-01-01T12:09:00Z", &["issue", "heartbeat", &id]).ok();
+    let take = ["issue", "claim", &id, "--json"];
+    assert_eq!(run(b, "bot:b", "2030-01-01T12:15:00Z", &take).code(5).error_code(), "claimed_by_other");
+    run(b, "bot:b", "2030-01-01T12:21:00Z", &take).ok();
+    // Whoever was too late is told by the next heartbeat.
+    let late = run(a, "bot:a", "2030-01-01T12:22:00Z", &["issue", "heartbeat", &id, "--json"]).code(5);
+    assert_eq!(late.error_code(), "claim_superseded");
+    fleet.settle();
+}
+
+#[test]
+fn clones_that_ask_for_the_next_issue_each_get_another() {
+    let fleet = Fleet::new(4);
+    let ids: Vec<String> = (0..8).map(|n| fleet.clones[0].ready(&format!("{n}"))).collect();
+    fleet.settle();
+    let start = |n: usize| {
+        let run = fleet.clones[n % 4].run(&["issue", "claim-next", "--sync", "--json"]);
+        run.env("JIT_AGENT", format!("bot:{n}")).spawn()
+    };
+    let children: Vec<Child> = (0..8).map(start).collect();
+    let ends: Vec<(Option<i32>, Value)> = children.into_iter().map(ended).collect();
+    let mut got: Vec<&str> =
+        ends.iter().map(|(_, said)| said["id"].as_str().unwrap_or_else(|| panic!("{said}"))).collect();
+    got.sort_unstable();
+    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    ids.sort_unstable();
+    assert_eq!(got, ids);
+    assert_eq!(fleet.clones[0].jit(&["issue", "claim-next", "--json"]).code(7).error_code(), "nothing_ready");
+    fleet.settle();
+    assert_eq!(fleet.clones[2].jit(&["query", "state", "in_progress", "--json"]).ok().json()["count"], 8);
+}
+
+#[test]
+fn where_a_host_takes_no_claim_refs_the_trackers_own_ref_decides() {
+    use std::os::unix::fs::PermissionsExt;
+    let fleet = Fleet::new(4);
+    let hook = fleet.hub.path().join("hooks/update");
+    std::fs::write(&hook, "#!/bin/sh\ncase $1 in refs/tracker/claims/*) exit 1;; esac\n").expect("a hook");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("it can be made to run");
+    let id = fleet.clones[0].ready("x");
+    fleet.settle();
+    let start = |(n, clone): (usize, &Repo)| {
+        clone.run(&["issue", "claim", &id, "--json"]).env("JIT_AGENT", format!("bot:{n}")).spawn()
+    };
+    let children: Vec<Child> = fleet.clones.iter().enumerate().map(start).collect();
+    let ends: Vec<(Option<i32>, Value)> = children.into_iter().map(ended).collect();
+    let winners: Vec<&Value> = ends.iter().filter(|(code, _)| *code == Some(0)).map(|(_, said)| said).collect();
+    assert_eq!(winners.len(), 1, "{ends:#?}");
+    assert_eq!((&winners[0]["scope"], &winners[0]["object"]), (&"remote".into(), &Value::Null));
+    assert!(ends.iter().all(|(code, _)| matches!(code, Some(0 | 5))), "{ends:#?}");
+    fleet.settle();
+    assert_eq!(fleet.clones[1].issue(&id)["claim"]["by"], winners[0]["claim"]["by"]);
+    // A claim that could not be told to the others is given back.
+    let y = fleet.clones[0].ready("y");
+    let hook_all = "#!/bin/sh\ncase $1 in refs/tracker/*) exit 1;; esac\n";
+    std::fs::write(&hook, hook_all).expect("a hook");
+    assert_eq!(claim(&fleet.clones[0], "bot:a", &y, &[]).code(10).error_code(), "remote_refused");
+    assert_eq!(fleet.clones[0].issue(&y)["state"], "ready");
+}
+
+#[test]
+fn a_repeated_claim_is_one_claim() {
+    let fleet = Fleet::new(1);
+    let a = &fleet.clones[0];
+    let id = a.ready("x");
+    a.jit(&["sync"]).ok();
+    let first = claim(a, "bot:a", &id, &["--op-id", "k", "--ttl", "1h"]).ok().json();
+    let again = claim(a, "bot:a", &id, &["--op-id", "k", "--ttl", "1h"]).ok().json();
+    assert_eq!(first["claim"]["token"], again["claim"]["token"]);
+    assert_eq!(claim(a, "bot:a", &id, &[]).code(5).error_code(), "already_held");
+    let token = first["claim"]["token"].as_str().expect("a token").to_owned();
+    let run = a.run(&["issue", "claim", &id, "--json"]).env("JIT_AGENT", "bot:a").env("JIT_CLAIM", token);
+    assert_eq!(run.output().ok().json()["claim"]["generation"], 1);
+    assert_eq!(tickets(&fleet), 1);
+}
