@@ -22,13 +22,17 @@ call_jit() {
         exit 0
     elif command -v jit > /dev/null 2>&1; then
         exec jit hooks run "$hook" "$@"
+    elif [ "$hook" = pre-receive ]; then
+        # A hub that cannot judge takes nothing.
+        echo "jit is not on the PATH of this hub, so nothing can be pushed" >&2
+        exit 1
     else
         echo "warning: jit is not on the PATH, so its $hook hook does nothing" >&2
     fi
 }
 
 case $hook in
-pre-push | post-rewrite)
+pre-push | post-rewrite | pre-receive)
     # What git says on stdin is for both.
     said=$(cat && echo .)
     printf %s "${said%.}" | call_kept "$@" || exit

@@ -33,6 +33,10 @@ pub struct Environment {
     pub hook_probe: Option<PathBuf>,
     /// `GIT_DIR`.
     pub git_dir: Option<PathBuf>,
+    /// `JIT_REF`: the ref that holds the tracker.
+    pub ref_name: Option<String>,
+    /// `GIT_QUARANTINE_PATH`: where objects are that were pushed and are not taken yet.
+    pub quarantine: Option<PathBuf>,
     /// Whether `GIT_EDITOR` says that a hook's commit is made without an editor.
     pub no_editor: bool,
     /// `GIT_INDEX_FILE`: in a hook, the index of the commit that is being made.
@@ -62,6 +66,8 @@ impl Environment {
             gates_running: var("JIT_GATES_RUNNING").and_then(|running| running.into_string().ok()),
             hook_probe: var("JIT_HOOK_PROBE").map(PathBuf::from),
             git_dir: var("GIT_DIR").map(PathBuf::from),
+            ref_name: var("JIT_REF").map(|name| name.to_string_lossy().into_owned()),
+            quarantine: var("GIT_QUARANTINE_PATH").map(PathBuf::from),
             no_editor: var("GIT_EDITOR").is_some_and(|editor| editor == ":"),
             index_file: var("GIT_INDEX_FILE").map(PathBuf::from),
             author: (var("GIT_AUTHOR_NAME"), var("GIT_AUTHOR_EMAIL")),

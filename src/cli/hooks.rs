@@ -9,6 +9,7 @@ use crate::hooks::{self, Call};
 use crate::report::Report;
 use crate::report::hooks::{HookRow, HookStatus, Hooks as Report_, StatusRow};
 use crate::session::Session;
+use crate::store::Backend;
 
 /// Git hooks that enforce gates and link commits to issues
 #[derive(Subcommand, Debug)]
@@ -22,12 +23,16 @@ pub enum Hooks {
 /// Put the hooks where git looks for them
 ///
 /// That is where core.hooksPath says, for all work trees of the repository. A hook that is there already is kept,
-/// and called first. Safe to repeat. Reads git's configuration and the folder of hooks.
+/// and called first. With --server the hook of a hub is put there, which judges what is pushed to it. Safe to repeat.
+/// Reads git's configuration and the folder of hooks.
 #[derive(Args, Debug)]
 pub struct Install {
     /// Go on where a hook of somebody else stands beside one that was kept before; both are kept
     #[arg(long)]
     force: bool,
+    /// Make this repository a hub: `pre-receive`, which no client can skip
+    #[arg(long)]
+    server: bool,
 }
 
 /// Take the hooks away, and put back what was there before
@@ -77,12 +82,27 @@ impl Hooks {
             Ok(Report::Hooks(Report_ { folder, count: hooks.len(), hooks, verb: verb.to_owned() }))
         };
         match self {
-            Hooks::Install(Install { force }) => report(hooks::install(session, force)?, "the hooks are in"),
+            Hooks::Install(Install { force, server: false }) => {
+                report(hooks::install(session, hooks::HOOKS, force)?, "the hooks are in")
+            }
+            Hooks::Install(Install { force, server: true }) => {
+                name_tracker(session)?;
+                report(hooks::install(session, hooks::SERVER_HOOKS, force)?, "the hub's hook is in")
+            }
             Hooks::Uninstall(Uninstall {}) => report(hooks::uninstall(session)?, "the hooks are gone from"),
             Hooks::Status(Status {}) => status(session),
             Hooks::Run(command) => command.run(session),
         }
     }
+}
+
+/// Has the commands that are run in a bare hub find the tracker where others push it.
+fn name_tracker(session: &Session) -> Result<()> {
+    let store = &session.store;
+    if store.work_tree().is_none() && store.config("jit.ref").is_none() && store.tip()?.is_none() {
+        store.git().config_set("jit.ref", &store.remote_ref()?)?;
+    }
+    Ok(())
 }
 
 fn word(done: hooks::Done) -> String {
@@ -117,9 +137,10 @@ fn status(session: &Session) -> Result<Report> {
 
 impl Run {
     fn run(self, session: &Session) -> Result<Report> {
-        if !hooks::HOOKS.contains(&self.name.as_str()) {
+        let known = || hooks::HOOKS.iter().chain(hooks::SERVER_HOOKS);
+        if !known().any(|name| *name == self.name) {
             return Err(Error::new(Class::Usage, "unknown_hook", format!("jit has no hook `{}`", self.name))
-                .hint(format!("one of {}", hooks::HOOKS.join(", "))));
+                .hint(format!("one of {}", known().copied().collect::<Vec<_>>().join(", "))));
         }
         if let Some(file) = &session.environment.hook_probe {
             hooks::note(file, &self.name)
@@ -127,7 +148,7 @@ impl Run {
             return Ok(Report::Nothing);
         }
         let mut input = Vec::new();
-        if matches!(self.name.as_str(), "pre-push" | "post-rewrite") {
+        if matches!(self.name.as_str(), "pre-push" | "post-rewrite" | "pre-receive") {
             std::io::stdin().lock().take(INPUT_BYTES).read_to_end(&mut input).map_err(|why| {
                 Error::new(Class::Outside, "unreadable_input", format!("reading what git says: {why}"))
             })?;

@@ -11,6 +11,7 @@ pub mod graph;
 pub mod id;
 pub mod invariants;
 pub mod issue;
+pub mod lawful;
 pub mod limits;
 pub mod merge;
 pub mod name;

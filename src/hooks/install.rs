@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::store::StoreError;
 use crate::store::message::fingerprint;
 
-use super::HOOKS;
+use super::{HOOKS, SERVER_HOOKS};
 
 /// The script, the same for every hook.
 const SCRIPT: &str = include_str!("../../hooks/hook.sh");
@@ -52,17 +52,17 @@ pub struct Installed {
 ///
 /// Refused when a kept hook and a new foreign one are both there, unless `force`: then the new one is kept, and
 /// the older one put beside it.
-pub fn install(session: &Session, force: bool) -> Result<Installed> {
+pub fn install(session: &Session, names: &'static [&'static str], force: bool) -> Result<Installed> {
     let folder = folder(session)?;
     fs::create_dir_all(&folder).map_err(StoreError::io(format!("making {}", folder.display())))?;
-    if !force && let Some(name) = HOOKS.iter().find(|name| is_ambiguous(&folder, name)) {
+    if !force && let Some(name) = names.iter().find(|name| is_ambiguous(&folder, name)) {
         let (hook, kept) = (folder.join(name), kept(&folder, name));
         let message = format!("{} is not jit's, and {} is kept from before", hook.display(), kept.display());
         return Err(Error::new(Class::Refused, "two_hooks", message)
             .hint("take one of them away, or jit hooks install --force, which keeps both and calls the newer one")
             .details(json!({ "hook": hook.display().to_string(), "kept": kept.display().to_string() })));
     }
-    if let Some(name) = HOOKS.iter().find(|name| is_edited(&folder.join(name))) {
+    if let Some(name) = names.iter().find(|name| is_edited(&folder.join(name))) {
         let hook = folder.join(name);
         let message = format!("{} is jit's hook with other lines in it", hook.display());
         return Err(Error::new(Class::Refused, "edited_hook", message)
@@ -72,7 +72,7 @@ pub fn install(session: &Session, force: bool) -> Result<Installed> {
             ))
             .details(json!({ "hook": hook.display().to_string() })));
     }
-    let hooks = HOOKS.iter().map(|name| Ok((*name, put(&folder, name)?)));
+    let hooks = names.iter().map(|name| Ok((*name, put(&folder, name)?)));
     let hooks = hooks.collect::<Result<_>>()?;
     warn_of_others(session, &folder)?;
     Ok(Installed { folder, hooks })
@@ -81,7 +81,9 @@ pub fn install(session: &Session, force: bool) -> Result<Installed> {
 /// Takes every hook of ours away, and puts back what was there before.
 pub fn uninstall(session: &Session) -> Result<Installed> {
     let folder = folder(session)?;
-    let hooks = HOOKS.iter().map(|name| Ok((*name, take(&folder, name)?)));
+    // Of a hub's hooks nothing is said where there are none.
+    let server = SERVER_HOOKS.iter().filter(|name| is_ours(&folder.join(name)));
+    let hooks = HOOKS.iter().chain(server).map(|name| Ok((*name, take(&folder, name)?)));
     let hooks = hooks.collect::<Result<_>>()?;
     Ok(Installed { folder, hooks })
 }

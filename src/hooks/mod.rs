@@ -10,6 +10,7 @@ mod link;
 mod message;
 mod probe;
 mod push;
+mod receive;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,9 @@ pub const HOOKS: &[&str] = &[
     "post-rewrite",
     "pre-push",
 ];
+
+/// The hooks of a hub.
+pub const SERVER_HOOKS: &[&str] = &["pre-receive"];
 
 /// A hook as git called it.
 pub struct Call {
@@ -64,6 +68,10 @@ pub fn refreshes_mirror(name: &str) -> bool {
 ///
 /// In a repository without a tracker there is nothing to do.
 pub fn run(session: &Session, call: &Call) -> Result<()> {
+    if call.name == "pre-receive" {
+        // Here the tracker itself may be what comes.
+        return receive::before_receive(session, &call.input);
+    }
     if session.store.tip()?.is_none() {
         return Ok(());
     }

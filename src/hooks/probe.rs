@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::session::Session;
 use crate::store::StoreError;
 
-use super::HOOKS;
 use super::install::{folder, is_executable, is_ours, kept};
+use super::{HOOKS, SERVER_HOOKS};
 
 /// The variable that tells a hook to note that it was reached, and do nothing else.
 const PROBE: &str = "JIT_HOOK_PROBE";
@@ -43,7 +43,8 @@ pub fn probe(session: &Session) -> Result<Probe> {
     fs::create_dir_all(state).map_err(doing())?;
     let note = tempfile::Builder::new().prefix("probe-").tempfile_in(state).map_err(doing())?;
     let mut hooks = Vec::new();
-    for name in HOOKS {
+    let names = if session.store.work_tree().is_none() { SERVER_HOOKS } else { HOOKS };
+    for name in names {
         if !leads_to_jit(&folder, name) {
             // Somebody else's hook is not run for a look: it may do anything.
             hooks.push(Reached { name, reached: false, calls: None, why: Some(explain(&folder, name, None, "")) });

@@ -101,7 +101,8 @@ impl Session {
             let message = format!("{} is no folder", start.display());
             return Err(Error::new(Class::NotFound, "no_folder", message));
         }
-        let store = GitStore::open(&start, environment.git_dir.as_deref())?;
+        let (git_dir, ref_name) = (environment.git_dir.as_deref(), environment.ref_name.as_deref());
+        let store = GitStore::open_at(&start, git_dir, ref_name)?;
         let clock: Box<dyn Fn() -> Timestamp> = match environment.clock.as_deref() {
             Some(text) => {
                 let fixed: Timestamp = who::parse("JIT_CLOCK", text)?;
@@ -126,6 +127,11 @@ impl Session {
     /// Another session on the same repository, for work that outlives this one.
     pub fn reopen(&self) -> Result<Self> {
         Self::open(self.environment.clone(), self.caller.clone(), self.progress.clone())
+    }
+
+    /// Another session, on another store.
+    pub fn over(&self, store: GitStore) -> Result<Self> {
+        Ok(Self { store, ..self.reopen()? })
     }
 
     /// The time.

@@ -113,6 +113,10 @@ impl Backend for MemoryStore {
         Ok(Unpublished { id, parent: commit.parent.cloned(), subject, author: commit.author, time: commit.time })
     }
 
+    fn same_files(&self, one: &CommitId, other: &CommitId) -> StoreResult<bool> {
+        Ok(self.commit(one)?.1 == self.commit(other)?.1)
+    }
+
     fn imagine(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {
         self.write(commit)
     }

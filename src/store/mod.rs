@@ -11,6 +11,7 @@ pub mod exchange;
 pub mod fsck;
 pub mod git;
 pub mod history;
+pub mod hub;
 pub mod index;
 pub mod layout;
 pub mod lookup;
@@ -214,6 +215,8 @@ pub trait Backend {
     fn queue(&self) -> StoreResult<Box<dyn Turn>>;
     /// Writes a commit without pointing to it.
     fn write(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished>;
+    /// Whether two commits have the same files.
+    fn same_files(&self, one: &CommitId, other: &CommitId) -> StoreResult<bool>;
     /// Makes a commit that only this process knows, to reckon with.
     fn imagine(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished>;
     /// Points the ref to `commit` if it still points to the commit's parent: a compare-and-swap.

@@ -162,20 +162,11 @@ pub fn begin<B: Backend>(
     mut decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
 ) -> Result<Change, Failure> {
     let _turn = store.queue()?;
-    let base = Base {
-        tip: None,
-        newest: None,
-        snapshot: Rc::new(Nothing),
-        format: Format::new(),
-        many_events: false,
-        deeper: None,
-        moves: Vec::new(),
-    };
-    attempt(store, request, ids, &mut decide, base)
+    attempt(store, request, ids, &mut decide, Base::none())
 }
 
 /// What a change builds on.
-struct Base {
+pub(super) struct Base {
     tip: Option<CommitId>,
     newest: Option<Timestamp>,
     snapshot: Rc<dyn Snapshot>,
@@ -188,8 +179,31 @@ struct Base {
 }
 
 impl Base {
+    /// Before there is anything.
+    pub(super) fn none() -> Self {
+        Self {
+            tip: None,
+            newest: None,
+            snapshot: Rc::new(Nothing),
+            format: Format::new(),
+            many_events: false,
+            deeper: None,
+            moves: Vec::new(),
+        }
+    }
+
+    /// The state.
+    pub(super) fn snapshot(&self) -> Rc<dyn Snapshot> {
+        self.snapshot.clone()
+    }
+
+    /// The files that move.
+    pub(super) fn moves(&self) -> Vec<(String, String)> {
+        self.moves.clone()
+    }
+
     /// The state in the commit `tip`, which must be one that this version may write.
-    fn at<B: Backend>(store: &B, tip: CommitId, fanout: Option<u8>) -> StoreResult<Self> {
+    pub(super) fn at<B: Backend>(store: &B, tip: CommitId, fanout: Option<u8>) -> StoreResult<Self> {
         let snapshot = Rc::new(open(store, &tip)?);
         let format = snapshot.format().clone();
         if format.min_writer > FORMAT {
@@ -249,7 +263,7 @@ pub(super) fn moves<T: Tree>(snapshot: &TreeSnapshot<T>, fanout: u8) -> Read<Vec
 }
 
 /// The files that differ after a change.
-fn files(state: &Overlay, events: &[Event], base: &Base) -> Result<Vec<FileChange>, Failure> {
+pub(super) fn files(state: &Overlay, events: &[Event], base: &Base) -> Result<Vec<FileChange>, Failure> {
     let first = base.tip.is_none();
     let format = &Format { fanout: base.deeper.unwrap_or(base.format.fanout), ..base.format.clone() };
     let mut files = Vec::new();

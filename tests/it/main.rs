@@ -24,6 +24,7 @@ mod hook_pushes;
 mod hooks;
 mod hostile;
 mod housekeeping;
+mod hub;
 mod index;
 mod index_laws;
 mod laws;

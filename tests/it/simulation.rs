@@ -200,6 +200,13 @@ fn history(seed: u64) {
         assert_eq!(world.tip(), hub, "everybody has the same commit");
     }
     clones[0].check();
+    if seed.is_multiple_of(5) {
+        // What honest clones make is what a hub takes.
+        let end_of_time = jit::domain::time::Timestamp::from_millis(i64::MAX / 4);
+        let bar = jit::report::progress::Bar::default();
+        let judged = jit::store::hub::check(&clones[0].store, None, &hub, end_of_time, &bar);
+        assert!(judged.is_ok(), "{judged:?}");
+    }
     let kept = all_events(&clones[0].store, &hub);
     assert!(known.is_subset(&kept), "no event is lost");
     let state = open(&clones[0].store, &hub).expect("the tip can be opened");

@@ -1,6 +1,7 @@
 //! Commits in a git repository. Only this folder names gix.
 
 mod housekeeping;
+mod incoming;
 mod locate;
 mod objects;
 mod odb;
@@ -32,6 +33,7 @@ use super::{
 };
 
 pub use housekeeping::ObjectCount;
+pub use incoming::Incoming;
 pub use objects::Durability;
 pub use refs::check_name as check_ref_name;
 pub use tree::GitTree;
@@ -65,6 +67,11 @@ impl GitStore {
     ///
     /// `git_dir` is the value of `GIT_DIR`, if it is set.
     pub fn open(start: &Path, git_dir: Option<&Path>) -> StoreResult<Self> {
+        Self::open_at(start, git_dir, None)
+    }
+
+    /// Opens it as [`GitStore::open`] does, with another ref than the configured one.
+    pub fn open_at(start: &Path, git_dir: Option<&Path>, ref_name: Option<&str>) -> StoreResult<Self> {
         let repo = locate::open(start, git_dir)?;
         let common_dir = locate::absolute(repo.common_dir());
         let config = repo.config_snapshot();
@@ -76,7 +83,7 @@ impl GitStore {
                 return Err(StoreError::Unsupported(format!("refs kept as `{other}` (extensions.refStorage)")));
             }
         };
-        let name = text("jit.ref").unwrap_or_else(|| DEFAULT_REF.to_owned());
+        let name = ref_name.map(str::to_owned).or_else(|| text("jit.ref")).unwrap_or_else(|| DEFAULT_REF.to_owned());
         let durability = Durability::parse(text("jit.fsync").as_deref())?;
         let sharing = Sharing::parse(text("core.sharedRepository").as_deref());
         let state_dir = common_dir.join("jit");
@@ -363,6 +370,10 @@ impl Backend for GitStore {
         writer.write_out(&self.git())?;
         steps::reached("objects-written");
         Ok(unpublished)
+    }
+
+    fn same_files(&self, one: &CommitId, other: &CommitId) -> StoreResult<bool> {
+        Ok(self.tree_of(one)? == self.tree_of(other)?)
     }
 
     fn imagine(&self, commit: NewCommit<'_>) -> StoreResult<Unpublished> {

@@ -32,7 +32,7 @@ use super::{Deadline, Record, round, shared_with};
 
 pub use next::claim_next;
 pub use settle::{heartbeat, publish_end, settle};
-pub use ticket::{CLAIMS, Ticket, claim_ref};
+pub use ticket::{CLAIMS, RULE, Ticket, claim_ref};
 
 use ticket::Intent;
 
@@ -164,36 +164,24 @@ impl Attempt<'_> {
                 None => return Ok(Outcome::Beaten),
             },
         };
+        if there.is_some() && self.manners.force {
+            return self.overrule(id, passed, decide);
+        }
         let ticket = self.ticket(id, passed)?;
         let object = session.store.write_blob(ticket.encode())?;
         let intent = Intent::begin(session, remote, &name, &ticket, &object)?;
-        let update = Update { from: object.clone(), to: name.clone(), expected: Some(there.unwrap_or_default()) };
-        let answer = remote.push(&[update], false, self.deadline.left());
-        let pushed = match &answer {
-            Ok(pushed) => pushed.of(&name),
-            Err(_) => Push::Unanswered,
-        };
-        match pushed {
-            Push::Done => {}
-            Push::Moved | Push::Busy => {
+        match self.push_ticket(&name, &object, there.unwrap_or_default()) {
+            Ok((Push::Done, _)) => {}
+            Ok((pushed @ Push::Denied(_), said)) => {
+                intent.end();
+                return self.denied(&pushed, &said, &name, decide);
+            }
+            Ok(_) => {
                 intent.end();
                 return Ok(Outcome::Beaten);
             }
-            Push::Denied(_) => {
-                intent.end();
-                return self.denied(&pushed, answer.map(|pushed| pushed.said).unwrap_or_default(), &name, decide);
-            }
-            Push::Unanswered => {
-                // The nonce tells whether it is ours that stands there.
-                let now = remote.list(&[&name], self.deadline.left())?;
-                if !now.others.iter().any(|(_, there)| *there == object) {
-                    intent.end();
-                    return match answer {
-                        Err(why) if now.others.is_empty() => Err(remote.unreachable(why)),
-                        _ => Ok(Outcome::Beaten),
-                    };
-                }
-            }
+            // Whether it arrived is not known: the next sync looks.
+            Err(error) => return Err(error),
         }
         let remote_claim = Published { nonce: ticket.nonce.clone(), object: Some(object) };
         let terms = Terms { remote: Some(remote_claim), passed, ..self.terms.clone() };
@@ -207,6 +195,25 @@ impl Attempt<'_> {
                 settle::withdraw(session, remote, intent, self.deadline);
                 Err(error)
             }
+        }
+    }
+
+    /// Pushes a ticket in place of `expected`. Gives what became of it, and what the remote's hooks said.
+    fn push_ticket(&self, name: &str, object: &str, expected: String) -> Result<(Push, Vec<String>)> {
+        let remote = self.remote;
+        let update = Update { from: object.to_owned(), to: name.to_owned(), expected: Some(expected) };
+        let answer = remote.push(&[update], false, self.deadline.left());
+        if let Ok(pushed) = &answer
+            && pushed.of(name) != Push::Unanswered
+        {
+            return Ok((pushed.of(name), pushed.said.clone()));
+        }
+        // The nonce tells whether it is ours that stands there.
+        let now = remote.list(&[name], self.deadline.left())?;
+        match answer {
+            _ if now.others.iter().any(|(_, there)| there == object) => Ok((Push::Done, Vec::new())),
+            Err(why) if now.others.is_empty() => Err(remote.unreachable(why)),
+            _ => Ok((Push::Moved, Vec::new())),
         }
     }
 
@@ -243,9 +250,9 @@ impl Attempt<'_> {
     }
 
     /// The remote does not take the ticket: because of a rule of its own, or because it takes no such refs at all.
-    fn denied(&self, push: &Push, said: Vec<String>, name: &str, decide: &Decide<'_>) -> Result<Outcome> {
+    fn denied(&self, push: &Push, said: &[String], name: &str, decide: &Decide<'_>) -> Result<Outcome> {
         if said.iter().any(|line| line.contains(ticket::RULE)) {
-            return Err(self.remote.denied(name, push, &said));
+            return Err(self.remote.denied(name, push, said));
         }
         let record = Record { refuses_claims: true, ..Record::of(self.session, &self.remote.name) };
         record.keep(self.session);

@@ -8,16 +8,16 @@ use crate::domain::snapshot::Snapshot;
 use crate::domain::state::Outcome as End;
 use crate::environment::RandomIds;
 use crate::error::Result;
-use crate::git_process::Push;
+use crate::git_process::{Push, Update};
 use crate::session::Manners;
 use crate::store::StoreError;
 use crate::store::ancestry::is_ancestor;
 use crate::sync::bring::bring;
-use crate::sync::join;
 use crate::sync::round::{remember, send};
 use crate::sync::tries::Tries;
+use crate::sync::{Pushing, join, sync};
 
-use super::{Attempt, Decide, Outcome, taken};
+use super::{Attempt, Decide, Outcome, claim_ref, taken};
 
 impl Attempt<'_> {
     /// Makes the claim here and pushes it onto a state in which the issue is free.
@@ -36,6 +36,24 @@ impl Attempt<'_> {
             Ok(Some(_)) => Ok(Outcome::Beaten),
             Err(error) => Err(self.give_back(id, "the remote could not be told").map_or_else(|two| two, |()| error)),
         }
+    }
+
+    /// Makes a claim in place of one that may be living: first in the tracker, where everybody sees that it was
+    /// overruled, then in the ticket, which is over by then.
+    pub(super) fn overrule(&self, id: IssueId, passed: u64, decide: &Decide<'_>) -> Result<Outcome> {
+        let (session, remote) = (self.session, self.remote);
+        let ticket = self.ticket(id, passed)?;
+        let object = session.store.write_blob(ticket.encode())?;
+        let published = Published { nonce: ticket.nonce.clone(), object: Some(object.clone()) };
+        let terms = Terms { remote: Some(published), passed, ..self.terms.clone() };
+        let change = session.change(self.command, self.manners, |draft| decide(draft, &terms).map(|id| vec![id]))?;
+        if let Err(error) = sync(session, remote, Pushing::Yes, self.deadline.left()) {
+            return Err(self.give_back(id, "the remote could not be told").map_or_else(|two| two, |()| error));
+        }
+        // The sync has taken the old ticket away. Without a new one the claim is safe by the tracker alone.
+        let update = Update { from: object, to: claim_ref(id), expected: Some(String::new()) };
+        let _ = remote.push(&[update], false, self.deadline.left());
+        Ok(Outcome::Won(Box::new(change)))
     }
 
     /// Pushes the claim of an issue; or gives it up, where the remote's issue is not free, and says how that stands.
