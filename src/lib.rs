@@ -13,6 +13,7 @@
 //! - [`gates`] runs what judges, and says which commands may run at all.
 //! - [`hooks`] is what git calls; [`verify`] asks whether commits are what their issues want.
 //! - [`sync`] makes one tracker of many clones, by plain git.
+//! - [`land`] moves code and tracker together.
 //! - [`mirror`] writes the plain files from a commit that was loaded.
 //! - [`report`] holds the results, and the one place that prints; [`error`] the words and exit codes of failures.
 
@@ -24,6 +25,7 @@ mod file_lock;
 pub mod gates;
 mod git_process;
 pub mod hooks;
+pub mod land;
 pub mod mirror;
 pub mod progress;
 pub mod recovery;

@@ -16,6 +16,7 @@ mod hooks;
 mod import;
 mod init;
 mod issue;
+mod land;
 mod mirror;
 mod query;
 pub mod reference;
@@ -102,6 +103,7 @@ enum Command {
     Push(sync::Push),
     Merge(sync::Merge),
     Conflicts(conflicts::Conflicts),
+    Land(land::Land),
     #[command(subcommand)]
     Remote(remote::Remote),
     Status(status::Status),
@@ -159,6 +161,7 @@ impl Command {
                 | Command::Sync(_)
                 | Command::Fetch(_)
                 | Command::Merge(_)
+                | Command::Land(_)
                 | Command::Fsck(_)
                 | Command::Remote(_)
         )
@@ -179,6 +182,7 @@ impl Command {
             Command::Push(command) => command.run(session),
             Command::Merge(command) => command.run(session),
             Command::Conflicts(command) => command.run(session),
+            Command::Land(command) => command.run(session),
             Command::Remote(command) => command.run(session),
             Command::Status(command) => command.run(session),
             Command::Query(command) => command.run(session),

@@ -3,6 +3,7 @@
 //! Nothing but this folder starts git.
 
 mod commits;
+mod landing;
 mod limited;
 mod remotes;
 mod upkeep;

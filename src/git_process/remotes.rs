@@ -77,6 +77,19 @@ impl Git {
         Ok(text.lines().filter_map(|line| line.split_once('\t')).map(|(id, name)| (id.into(), name.into())).collect())
     }
 
+    /// The branch that `remote` itself has checked out.
+    pub fn head_of(&self, remote: &str, limit: Duration) -> StoreResult<Option<String>> {
+        let doing = format!("asking {remote} for its branch");
+        let args = ["ls-remote", "--quiet", "--symref", "--", remote, "HEAD"];
+        let output = limited::output(&doing, quiet(&mut self.command(&args)), limit)?;
+        if !output.status.success() {
+            return Err(failed(&doing, &output));
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let head = text.lines().find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
+        Ok(head.map(str::to_owned))
+    }
+
     /// Fetches refs with all their objects. Each of `refspecs` is `FROM`, `FROM:TO` or `+FROM:TO`.
     pub fn fetch(&self, remote: &str, refspecs: &[String], how: Fetch, limit: Duration) -> StoreResult<()> {
         // A person sees how far a long fetch is; for everybody else git keeps quiet.

@@ -102,7 +102,7 @@ impl Hub<'_> {
             None => None,
         };
         if let Some(old) = moved.old.as_ref().and_then(read) {
-            let renewed = new.as_ref().is_some_and(|new| new.nonce == old.nonce && new.generation == old.generation);
+            let renewed = new.as_ref().is_some_and(|new| new.nonce == old.nonce && new.generation >= old.generation);
             if !renewed && !self.is_free(&old, issue.as_ref()) {
                 return broken(&format!("{} holds the issue", old.by));
             }

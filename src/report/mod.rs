@@ -10,6 +10,7 @@ pub mod graph;
 pub mod history;
 pub mod hooks;
 pub mod issue;
+pub mod land;
 pub mod list;
 mod printer;
 pub mod progress;
@@ -104,6 +105,8 @@ pub enum Report {
     Joined(sync::Joined),
     /// What gave way in merges.
     Conflicts(conflicts::Conflicts),
+    /// What has landed.
+    Landed(land::Landed),
     /// What was found about a remote.
     RemoteChecked(sync::Checked),
     /// Nothing to say.
@@ -161,6 +164,7 @@ impl Report {
             Report::Joined(report) => report,
             Report::Conflicts(report) => report,
             Report::RemoteChecked(report) => report,
+            Report::Landed(report) => report,
             Report::Trusted(report) => report,
             Report::Presets(report) => report,
             Report::Applied(report) => report,

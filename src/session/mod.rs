@@ -276,6 +276,19 @@ impl Session {
         Ok(change)
     }
 
+    /// Decides as [`Session::change`] does and writes the commit, which nothing points to yet: the tip that it builds
+    /// on, and the commit.
+    pub fn prepare(
+        &self,
+        command: &str,
+        manners: &Manners,
+        decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+    ) -> Result<(CommitId, Unpublished)> {
+        let request = self.request(command, manners)?;
+        let prepared = transact::prepare(&self.store, &request, &mut RandomIds::default(), decide);
+        prepared.map_err(|failure| self.explain(failure))
+    }
+
     /// Puts issues into folders so many levels deep.
     pub fn rearrange(&self, command: &str, manners: &Manners, fanout: u8) -> Result<Change> {
         let request = self.request(command, manners)?;

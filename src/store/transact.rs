@@ -25,7 +25,8 @@ use super::index::Home;
 use super::layout::{CONFIG_FILE, EVENTS, FORMAT, FORMAT_FILE, Format, ISSUES, gate_path, issue_path};
 use super::snapshot::TreeSnapshot;
 use super::{
-    Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, Tree, events, history, message,
+    Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, StoreResult, Tree, Unpublished, events, history,
+    message,
 };
 
 /// Who wants to change something, and as part of what.
@@ -136,6 +137,26 @@ pub fn rearrange<B: Backend>(
     in_turn(store, request, ids, Some(fanout), &mut |_| Ok(Vec::new()))
 }
 
+/// Decides as [`transact`] does and writes the commit, which nothing points to yet. Gives the tip that it builds on, and
+/// the commit; that tip itself when there is nothing to change.
+pub fn prepare<B: Backend>(
+    store: &B,
+    request: &Request<'_>,
+    ids: &mut dyn Ids,
+    mut decide: impl FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+) -> Result<(CommitId, Unpublished), Failure> {
+    let tip = store.tip()?.ok_or(StoreError::NotInitialised)?;
+    let base = Base::at(store, tip.clone(), None)?;
+    let thought = think(request, ids, &mut decide, base)?;
+    if thought.events.is_empty() {
+        let (author, time) = (request.author.clone(), thought.now);
+        let same = Unpublished { id: tip.clone(), parent: Some(tip.clone()), subject: String::new(), author, time };
+        return Ok((tip, same));
+    }
+    let unpublished = write(store, request, &thought)?;
+    Ok((tip, unpublished))
+}
+
 /// Decides as [`transact`] does, and writes nothing. Gives the tip on which it was decided.
 pub fn rehearse<B: Backend>(
     store: &B,
@@ -224,6 +245,31 @@ fn attempt<B: Backend>(
     decide: &mut dyn FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
     base: Base,
 ) -> Result<Change, Failure> {
+    let thought = think(request, ids, decide, base)?;
+    let commit = match (thought.events.is_empty(), &thought.base.tip) {
+        (true, Some(tip)) => tip.clone(),
+        _ => store.publish(write(store, request, &thought)?)?,
+    };
+    let Thought { events, subjects, state, clock_lag, .. } = thought;
+    Ok(Change { commit, events, subjects, state, replayed: false, clock_lag })
+}
+
+/// A change that was decided.
+struct Thought {
+    base: Base,
+    events: Vec<Event>,
+    subjects: Vec<IssueId>,
+    state: Overlay,
+    now: Timestamp,
+    clock_lag: Option<Duration>,
+}
+
+fn think(
+    request: &Request<'_>,
+    ids: &mut dyn Ids,
+    decide: &mut dyn FnMut(&mut Draft<'_>) -> Decision<Vec<IssueId>>,
+    base: Base,
+) -> Result<Thought, Failure> {
     let clock = (request.clock)();
     let earliest = base.newest.map(|newest| newest.plus(Duration::from_millis(1)));
     let now = earliest.map_or(clock, |earliest| earliest.max(clock));
@@ -237,18 +283,16 @@ fn attempt<B: Backend>(
     }
     let (events, state) = draft.finish();
     steps::reached("decided");
-    let commit = match (events.is_empty(), &base.tip) {
-        (true, Some(tip)) => tip.clone(),
-        (_, tip) => {
-            let files = files(&state, &events, &base)?;
-            let message = message::compose(&events, request.command, request.words, &subjects);
-            let author = request.author.clone();
-            let moves = base.moves.clone();
-            let new = NewCommit { parent: tip.as_ref(), joined: Vec::new(), files, moves, message, author, time: now };
-            store.publish(store.write(new)?)?
-        }
-    };
-    Ok(Change { commit, events, subjects, state, replayed: false, clock_lag })
+    Ok(Thought { base, events, subjects, state, now, clock_lag })
+}
+
+/// Writes the commit of a change that was decided.
+fn write<B: Backend>(store: &B, request: &Request<'_>, thought: &Thought) -> Result<Unpublished, Failure> {
+    let Thought { base, events, subjects, state, now, .. } = thought;
+    let files = files(state, events, base)?;
+    let message = message::compose(events, request.command, request.words, subjects);
+    let (author, moves, parent) = (request.author.clone(), base.moves.clone(), base.tip.as_ref());
+    Ok(store.write(NewCommit { parent, joined: Vec::new(), files, moves, message, author, time: *now })?)
 }
 
 /// From where to where the issues go that are to stand `fanout` folders deep.

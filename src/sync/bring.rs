@@ -66,7 +66,15 @@ pub(super) fn bring(
         refspecs.push(own.0.clone());
     }
     if !refspecs.is_empty() {
-        let fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.left());
+        let mut fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.left());
+        // The remote has just answered: another process here may be at the same ref.
+        for pause in [5, 20, 50, 100, 200] {
+            if fetched.is_ok() || listing.shared.is_none() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(pause));
+            fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.left());
+        }
         if fetched.is_err() && listing.own.is_some() {
             // Not every remote gives out objects by their ids: then by the name.
             let by_name = refspecs.iter().map(|spec| if spec.contains(':') { spec.clone() } else { "refs/jit".into() });

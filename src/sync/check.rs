@@ -49,6 +49,14 @@ pub fn check(session: &Session, remote: &Remote, limit: Duration) -> Result<Vec<
         }
     };
     findings.push(good("reachable", "it answers"));
+    if listing.shared.as_ref().is_some_and(|theirs| theirs.0.len() != session.store.id_length()) {
+        findings.push(bad(
+            "format",
+            "it keeps objects under another kind of hash than this repository",
+            "make the hub with the same git init --object-format",
+        ));
+        return Ok(findings);
+    }
     findings.push(match &listing.shared {
         Some(commit) => good("tracker", format!("{} is at {}", remote.shared, commit.short())),
         None => good("tracker", format!("there is no {} yet; jit sync {} makes it", remote.shared, remote.name)),

@@ -26,9 +26,10 @@ use crate::store::{Backend, CommitId, StoreError, ancestry, vet};
 pub use bring::{adopt, fetch_again};
 pub use check::{Finding, check};
 pub use record::Record;
-pub use remote::{Remote, choose};
-pub use round::{Pushing, Synced, fetch, push, sync, sync_here};
+pub use remote::{Listing, Remote, choose};
+pub use round::{Pushing, Synced, fetch, gather, push, remember, sync, sync_here};
 pub use standing::{Standing, look_for_news, shared_with, standing};
+pub use tries::Tries;
 
 /// How long a sync goes on while others keep moving the remote.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -84,7 +85,8 @@ pub fn join(session: &Session, theirs: &CommitId, from: &str) -> Result<News> {
 fn note(news: &mut News, event: &Event) {
     match (event.issue, event.body()) {
         (Some(id), Ok(Some(Body::ClaimLost(lost)))) => news.lost.push((id, lost.by)),
-        (_, Ok(Some(body))) if body.is_note() && !matches!(body, Body::TrackerMerged(_)) => news.overridden += 1,
+        (_, Ok(Some(Body::TrackerMerged(_) | Body::MergeCompleted(_)))) => {}
+        (_, Ok(Some(body))) if body.is_note() => news.overridden += 1,
         _ => {}
     }
 }

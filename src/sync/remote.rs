@@ -30,8 +30,16 @@ pub struct Listing {
     pub others: Vec<(String, String)>,
 }
 
-/// The remote that is meant: `given`, else `JIT_REMOTE`, else `origin`, else the only one. `None` when there is no
-/// remote, or several of which none is meant.
+/// The remotes with which the tracker was shared.
+pub fn shared_remotes(session: &Session) -> Vec<String> {
+    let mut remotes = session.store.remotes();
+    let shared = |name: &str| session.store.other_ref(&session.store.seen_ref(name)).is_ok_and(|seen| seen.is_some());
+    remotes.retain(|name| shared(name));
+    remotes
+}
+
+/// The remote that is meant: `given`, else `JIT_REMOTE`; else of those that share the tracker, or of all where none
+/// does, `origin` or the only one. `None` when there is no remote, or several of which none is meant.
 pub fn choose(session: &Session, given: Option<&str>) -> Result<Option<String>> {
     let remotes = session.store.remotes();
     let given = given.map(str::to_owned).or_else(|| session.environment.remote.clone()?.into_string().ok());
@@ -42,8 +50,10 @@ pub fn choose(session: &Session, given: Option<&str>) -> Result<Option<String>> 
         }
         Some(name) => Ok(Some(name)),
         None => {
-            let only = remotes.first().filter(|_| remotes.len() == 1);
-            Ok(remotes.iter().find(|name| *name == "origin").or(only).cloned())
+            let shared = shared_remotes(session);
+            let among = if shared.is_empty() { remotes } else { shared };
+            let only = among.first().filter(|_| among.len() == 1);
+            Ok(among.iter().find(|name| *name == "origin").or(only).cloned())
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::{Class, Error, Result};
 use crate::git_process::{Push, Update};
 use crate::session::Session;
+use crate::store::layout::FORMAT;
 use crate::store::{Backend, CommitId, StoreError, ancestry};
 
 use super::bring::{bring, join_whole};
@@ -84,7 +85,7 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
     loop {
         let listing = remote.list(&[&claims], deadline.left())?;
         tries.saw(&listing);
-        done.news.add(take_in(session, remote, &listing, deadline)?);
+        done.news.add(gather(session, remote, &listing, deadline)?);
         done.news.add(join_seen(session, remote)?);
         let tip = session.store.tip()?.ok_or_else(|| session.absence())?;
         done.commit = tip.0.clone();
@@ -97,6 +98,11 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
                 settle(session, remote, &listing, deadline)?;
             }
             return Ok(done);
+        }
+        let needed = session.view()?.state.format().min_writer;
+        if needed > FORMAT {
+            // What a later version made is not this one's to spread.
+            return Err(StoreError::TooNew { needed, readable: true }.into());
         }
         let going = count(session, &tip, listing.shared.as_ref())?;
         let push = send(session, remote, &tip, deadline)?;
@@ -112,7 +118,7 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
 }
 
 /// Fetches and joins what the remote has.
-pub fn take_in(session: &Session, remote: &Remote, listing: &Listing, deadline: Deadline) -> Result<News> {
+pub fn gather(session: &Session, remote: &Remote, listing: &Listing, deadline: Deadline) -> Result<News> {
     let sources = bring(session, remote, listing, deadline)?;
     check_rewritten(session, remote, listing.shared.as_ref())?;
     let mut news = News::default();
@@ -161,9 +167,15 @@ fn join_seen(session: &Session, remote: &Remote) -> Result<News> {
 /// Refuses a remote whose tracker does not build on what was last seen there: somebody put another in its place.
 fn check_rewritten(session: &Session, remote: &Remote, theirs: Option<&CommitId>) -> Result<()> {
     let store = &session.store;
+    if let Some(theirs) = theirs.filter(|theirs| matches!(store.kind_of(theirs), Some(kind) if kind != "commit")) {
+        let message = format!("{} of {} is no commit: {theirs}", remote.shared, remote.name);
+        return Err(Error::new(Class::Outside, "remote_unusable", message)
+            .hint(format!("the tracker here is as it was; git cat-file -p {} shows what it is", theirs.short()))
+            .details(serde_json::json!({ "remote": remote.name, "object": theirs.0, "why": "is no commit" })));
+    }
     let Some(last) = Record::of(session, &remote.name).synced() else { return Ok(()) };
     let Some(theirs) = theirs else {
-        session.notice(format!("the tracker was gone from {}; it is put back", remote.name));
+        session.notice(format!("the tracker is gone from {}; a sync puts it back", remote.name));
         return Ok(());
     };
     let here = store.tip()?;
@@ -172,7 +184,7 @@ fn check_rewritten(session: &Session, remote: &Remote, theirs: Option<&CommitId>
         return Ok(());
     }
     if known(theirs) {
-        session.notice(format!("{} had lost changes that were there; they are put back", remote.name));
+        session.notice(format!("{} has lost changes that were there; a sync puts them back", remote.name));
         return Ok(());
     }
     let message = format!(
@@ -222,7 +234,7 @@ pub(super) fn send(session: &Session, remote: &Remote, tip: &CommitId, deadline:
 }
 
 /// Remembers that the remote holds `commit`, and that it is part of the tracker here.
-pub(super) fn remember(session: &Session, remote: &Remote, commit: &CommitId) -> Result<()> {
+pub fn remember(session: &Session, remote: &Remote, commit: &CommitId) -> Result<()> {
     remote.remember_refspec(session)?;
     let seen = session.store.seen_ref(&remote.name);
     point(session, &seen, commit)?;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::session::{Session, View};
 use crate::store::{Backend, CommitId, StoreError, ancestry};
 
+use super::remote::shared_remotes;
 use super::{Record, choose, join};
 
 /// How this tracker stands to what was last seen of a remote.
@@ -58,10 +59,9 @@ pub fn standing(session: &Session, view: &View) -> Result<Option<Standing>> {
     Ok(Some(Standing { remote, ahead, behind, unpublished, fetched_at }))
 }
 
-/// Whether the tracker was shared with a remote, and with which: the one that is meant when none is named.
-pub fn shared_with(session: &Session) -> Option<String> {
-    let remote = choose(session, None).ok().flatten()?;
-    session.store.other_ref(&session.store.seen_ref(&remote)).ok().flatten().map(|_| remote)
+/// Whether the tracker was shared with a remote that is still one.
+pub fn shared_with(session: &Session) -> bool {
+    !shared_remotes(session).is_empty()
 }
 
 /// Looks whether something was fetched, or pushed here, that is not joined yet: joins it where that is wanted, and

@@ -257,3 +257,124 @@ fn a_repeated_claim_is_one_claim() {
     assert_eq!(run.output().ok().json()["claim"]["generation"], 1);
     assert_eq!(tickets(&fleet), 1);
 }
+
+#[test]
+fn a_claim_made_on_the_remote_stands_before_one_made_unseen() {
+    let fleet = Fleet::new(3);
+    let [a, b, c] = [&fleet.clones[0], &fleet.clones[1], &fleet.clones[2]];
+    let id = a.ready("x");
+    fleet.settle();
+    claim(a, "bot:a", &id, &["--local"]).ok();
+    assert_eq!(claim(b, "bot:b", &id, &[]).ok().json()["scope"], "remote");
+    b.jit(&["sync"]).ok();
+    assert_eq!(a.jit(&["sync", "--json"]).ok().json()["claims_lost"][0]["by"], "bot:a");
+    fleet.settle();
+    assert_eq!(c.issue(&id)["claim"]["by"], "bot:b");
+    b.jit_as("bot:b", &["issue", "release", &id]).ok();
+    assert_eq!(tickets(&fleet), 0);
+    claim(c, "bot:c", &id, &[]).ok();
+    fleet.settle();
+}
+
+#[test]
+fn a_heartbeat_that_was_cut_off_locks_nobody_out() {
+    let fleet = Fleet::new(1);
+    let a = &fleet.clones[0];
+    let id = a.ready("x");
+    a.jit(&["sync"]).ok();
+    claim(a, "bot:a", &id, &["--ttl", "1h"]).ok();
+    // What the remote was told, and the tracker was not: the same claim under another object.
+    let name = format!("refs/tracker/claims/{id}");
+    let ticket =
+        fleet.hub.git(&["cat-file", "blob", &name]).ok().stdout.replace("expires_at\": \"2", "expires_at\": \"3");
+    fleet.hub.write("renewed", &ticket);
+    let object = fleet.hub.git(&["hash-object", "-w", "renewed"]).ok().text();
+    fleet.hub.git(&["update-ref", &name, &object]).ok();
+    a.jit_as("bot:a", &["issue", "heartbeat", &id]).ok();
+    a.jit_as("bot:a", &["issue", "release", &id]).ok();
+    assert_eq!(tickets(&fleet), 0);
+}
+
+#[test]
+fn a_ticket_that_is_none_is_named_and_holds_up_no_other_issue() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let (x, y) = (a.ready("x"), a.ready("y"));
+    fleet.settle();
+    fleet.hub.write("rubbish", "no ticket");
+    let object = fleet.hub.git(&["hash-object", "-w", "rubbish"]).ok().text();
+    fleet.hub.git(&["update-ref", &format!("refs/tracker/claims/{x}"), &object]).ok();
+    let refused = claim(a, "bot:a", &x, &[]).code(10);
+    assert_eq!(refused.error_code(), "remote_unusable");
+    assert!(refused.json()["error"]["message"].as_str().is_some_and(|text| text.contains(&x)), "{refused:?}");
+    assert_eq!(b.jit_as("bot:b", &["issue", "claim-next"]).ok().text(), y);
+    claim(a, "bot:a", &x, &["--force"]).ok();
+    fleet.settle();
+    assert_eq!(b.issue(&x)["claim"]["by"], "bot:a");
+}
+
+#[test]
+fn a_claim_that_was_killed_in_the_middle_is_made_by_the_next_try() {
+    use std::os::unix::fs::PermissionsExt;
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let id = a.ready("x");
+    fleet.settle();
+    let hook = fleet.hub.path().join("hooks/post-receive");
+    std::fs::write(&hook, "#!/bin/sh\ntouch arrived\nsleep 1\n").expect("a hook");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("it can be made to run");
+    let mut child = a.run(&["issue", "claim", &id, "--op-id", "k"]).env("JIT_AGENT", "bot:a").spawn();
+    while !fleet.hub.path().join("arrived").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    std::fs::remove_file(&hook).expect("the hook goes");
+    assert_eq!(tickets(&fleet), 1);
+    assert_eq!(claim(a, "bot:a", &id, &["--op-id", "k"]).ok().json()["scope"], "remote");
+    fleet.settle();
+    assert_eq!(b.issue(&id)["claim"]["by"], "bot:a");
+}
+
+#[test]
+fn claims_go_to_the_remote_that_shares_the_tracker_whatever_its_name() {
+    let fleet = Fleet::new(1);
+    let a = &fleet.clones[0];
+    let id = a.ready("x");
+    a.jit(&["sync"]).ok();
+    a.git(&["remote", "rename", "origin", "team/hub"]).ok();
+    a.git(&["fetch", "--quiet", "team/hub"]).ok();
+    a.git(&["update-ref", "-d", "refs/jit-remotes/origin"]).ok();
+    a.jit(&["sync", "team/hub"]).ok();
+    a.git(&["init", "--quiet", "--bare", "../code.git"]).ok();
+    a.git(&["remote", "add", "origin", "../code.git"]).ok();
+    assert_eq!(claim(a, "bot:a", &id, &[]).ok().json()["scope"], "remote");
+    a.jit_as("bot:a", &["issue", "release", &id]).ok();
+    assert_eq!(tickets(&fleet), 0);
+    assert_eq!(a.beside("code.git").git(&["for-each-ref"]).ok().stdout, "", "a remote for code alone gets no tracker");
+}
+
+#[test]
+fn a_clone_that_is_others_hub_sees_what_they_hold() {
+    let a = Repo::new();
+    let (x, y) = (a.ready("x"), a.ready("y"));
+    let path = a.path().to_str().expect("text").to_owned();
+    a.git_in(a.outside(), &["clone", "--quiet", &path, "peer"]).ok();
+    let peer = a.beside("peer");
+    peer.jit(&["init"]).ok();
+    peer.jit(&["sync"]).ok();
+    claim(&peer, "bot:p", &x, &[]).ok();
+    assert_eq!(claim(&a, "bot:a", &x, &[]).code(5).error_code(), "claimed_by_other");
+    assert_eq!(a.jit_as("bot:a", &["issue", "claim-next"]).ok().text(), y);
+}
+
+#[test]
+fn going_to_work_by_state_is_a_claim_for_all_clones() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let id = a.ready("x");
+    fleet.settle();
+    a.jit_as("bot:a", &["issue", "update", &id, "--state", "in_progress", "--title", "y"]).ok();
+    assert_eq!(claim(b, "bot:b", &id, &[]).code(5).error_code(), "claimed_by_other");
+    assert_eq!((&a.issue(&id)["scope"], &a.issue(&id)["title"]), (&"remote".into(), &"y".into()));
+}

@@ -188,3 +188,52 @@ fn what_a_merge_sets_is_in_no_list_of_events_unless_asked_for() {
     let shown = a.out(&["issue", "show", &id]);
     assert!(!shown.contains("issue.merged"), "{shown}");
 }
+
+#[test]
+fn the_last_gates_passed_in_two_clones_finish_the_issue() {
+    let (fleet, id) = pair();
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    a.jit(&["gate", "add", &id, "review", "unit-tests"]).ok();
+    a.jit(&["issue", "update", &id, "--state", "gated"]).ok();
+    fleet.settle();
+    a.jit(&["gate", "pass", &id, "review"]).ok();
+    b.jit(&["gate", "pass", &id, "unit-tests"]).ok();
+    fleet.settle();
+    assert_eq!(a.issue(&id)["state"], "done");
+    assert_eq!(conflicts(a), Vec::<Value>::new());
+    let told = a.jit(&["events", "query", "--type", "merge.completed", "--json"]).ok().json_lines();
+    assert_eq!(told.len(), 1);
+}
+
+#[test]
+fn of_a_removal_and_a_change_one_stands_and_the_other_is_listed() {
+    let (fleet, id) = pair();
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    a.jit(&["issue", "update", &id, "--context", "k=1"]).ok();
+    a.jit(&["gate", "define", "unused", "--title", "Unused"]).ok();
+    fleet.settle();
+    a.jit(&["issue", "update", &id, "--context", "k=2"]).ok();
+    a.jit(&["gate", "define", "unused", "--title", "Used", "--replace"]).ok();
+    b.jit(&["issue", "update", &id, "--unset-context", "k"]).ok();
+    b.jit(&["gate", "undefine", "unused"]).ok();
+    fleet.settle();
+    assert_eq!(b.issue(&id)["context"]["k"], "2");
+    assert_eq!(a.jit(&["gate", "show", "unused"]).code, Some(3), "the later change of a definition stands");
+    let fields: Vec<Value> = conflicts(a).iter().map(|conflict| conflict["field"].clone()).collect();
+    assert!(fields.contains(&"context.k".into()) && fields.contains(&"gate.unused".into()), "{fields:?}");
+    conflicts(a).iter().for_each(|conflict| take_back(a, conflict));
+    assert_eq!(a.issue(&id)["context"], serde_json::json!({}));
+    assert_eq!(a.jit(&["gate", "show", "unused", "--json"]).ok().json()["title"], "Used");
+}
+
+#[test]
+fn of_two_ends_the_earlier_can_be_taken_back_by_way_of_ready() {
+    let (fleet, id) = pair();
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    a.jit(&["issue", "update", &id, "--state", "done"]).ok();
+    b.jit(&["issue", "reject", &id, "--reason", "no"]).ok();
+    fleet.settle();
+    assert_eq!(a.issue(&id)["state"], "rejected");
+    conflicts(a).iter().for_each(|conflict| take_back(a, conflict));
+    assert_eq!(a.issue(&id)["state"], "done");
+}

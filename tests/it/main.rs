@@ -27,6 +27,7 @@ mod housekeeping;
 mod hub;
 mod index;
 mod index_laws;
+mod landing;
 mod laws;
 mod layering;
 mod leases;

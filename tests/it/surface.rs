@@ -166,6 +166,7 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("merge", vec!["refs/jit"]),
         ("conflicts", vec![]),
         ("remote check", vec![]),
+        ("land", vec![]),
         ("status", vec![]),
         ("ready", vec![]),
         ("query ready", vec![]),

@@ -235,11 +235,11 @@ fn what_a_remote_has_lost_is_put_back() {
     let tip = a.tip();
     // The hub comes back from an older backup.
     fleet.hub.git(&["update-ref", "refs/tracker/jit", &before]).ok();
-    assert!(a.jit(&["sync"]).ok().stderr.contains("had lost changes"));
+    assert!(a.jit(&["sync"]).ok().stderr.contains("has lost changes"));
     assert_eq!(fleet.held(), tip);
     // Somebody pushed with --mirror from a clone without a tracker.
     fleet.hub.git(&["update-ref", "-d", "refs/tracker/jit"]).ok();
-    assert!(a.jit(&["sync"]).ok().stderr.contains("was gone"));
+    assert!(a.jit(&["sync"]).ok().stderr.contains("is gone"));
     assert_eq!(fleet.held(), tip);
     b.jit(&["sync"]).ok();
     assert_eq!(b.tip(), tip);

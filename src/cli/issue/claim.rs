@@ -73,6 +73,9 @@ impl Claim {
         let (holder, _) = session.actor(manners.actor.as_ref())?;
         let terms = Terms::local(holder.clone(), self.ttl);
         let scope = if done_before(session)? { Scope::Local } else { claims::scope(session, self.place.wish())? };
+        if matches!(scope, Scope::Local) && !manners.force && !done_before(session)? {
+            claims::refuse_held_here(session, &self.id, &holder)?;
+        }
         let change = match scope {
             Scope::Remote(remote) => claims::claim(session, &remote, &manners, &self.id, &terms)?,
             Scope::Local => session

@@ -100,10 +100,12 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
         let view = session.view()?;
         let table = table(session, &view.state)?;
         let starts = start_gates(&view.state).map_err(StoreError::from)?;
-        let candidates = candidates(session, &table, &starts, count);
+        let mut candidates = candidates(session, &table, &starts, count);
+        let is_cut = count == Some(candidates.len());
+        let held = claims::held_here(session, &view.state)?;
+        candidates.retain(|id| !held.contains(id));
         let outcome = claim(&candidates);
         let nothing = |error: &Error| error.class == Class::Nothing;
-        let is_cut = count == Some(candidates.len());
         let stale = || session.view().is_ok_and(|now| now.commit != view.commit);
         if !outcome.as_ref().is_err_and(nothing) || !(is_cut || stale()) {
             return Ok((view.commit, outcome));

@@ -6,12 +6,16 @@ use crate::cli::common::{Answer, Force, LabelChange, key_value, nothing_asked, r
 use crate::domain::event::Edit;
 use crate::domain::id::IdPrefix;
 use crate::domain::name::Title;
+use crate::domain::ops::claim::Terms;
 use crate::domain::ops::issue::{Update as Asked, update};
 use crate::domain::ops::state::Finish;
 use crate::domain::state::{Priority, State};
 use crate::error::Result;
 use crate::report::Report;
 use crate::session::Session;
+use crate::sync::claims::{self, Scope, Wish};
+
+use super::claim::done_before;
 
 /// Change issues: all of them, in one commit, or none
 ///
@@ -103,10 +107,29 @@ impl Done {
     }
 }
 
+/// Makes the claims that going to work stands for, where claims are made for all clones.
+fn claim_for_all(session: &Session, ids: &[IdPrefix], force: Force) -> Result<()> {
+    if done_before(session)? {
+        return Ok(());
+    }
+    let Scope::Remote(remote) = claims::scope(session, Wish::Usual)? else { return Ok(()) };
+    let (holder, _) = session.actor(None)?;
+    for id in ids {
+        let issue = session.resolve(&session.view()?.state, id)?;
+        if issue.claim.is_none() && issue.state != State::InProgress {
+            claims::claim(session, &remote, &force.manners(), id, &Terms::local(holder.clone(), None))?;
+        }
+    }
+    Ok(())
+}
+
 fn change(session: &Session, ids: &[IdPrefix], asked: &Asked, seen: Option<&str>, force: Force) -> Result<Report> {
     let seen = seen.map(|commit| session.view_named(commit));
     let seen = seen.transpose()?;
     let many = ids.len() > 1;
+    if asked.state == Some(State::InProgress) {
+        claim_for_all(session, ids, force)?;
+    }
     let result = session.change("issue update", &force.manners(), |draft| {
         let mut all: Vec<crate::domain::id::IssueId> = Vec::new();
         for id in ids {

@@ -125,6 +125,7 @@ bodies! {
     MergeRestored(Restored) = "merge.restored",
     MergeCycleBroken(BrokenCycle) = "merge.cycle_broken",
     MergeDropped(Dropped) = "merge.dropped",
+    MergeCompleted(Empty) = "merge.completed",
 }
 
 impl Event {
@@ -145,6 +146,7 @@ impl Body {
                 | Body::MergeRestored(_)
                 | Body::MergeCycleBroken(_)
                 | Body::MergeDropped(_)
+                | Body::MergeCompleted(_)
         )
     }
 }

@@ -17,12 +17,14 @@ pub struct Fields {
     otherwise: [Stamp; 2],
     /// What gave way.
     pub notes: Vec<Body>,
+    /// Whether a removal stands before an earlier change.
+    pub removals_by_time: bool,
 }
 
 impl Fields {
     /// Begins a merge of two sides.
     pub fn new(a: Touched, b: Touched, otherwise_a: Stamp, otherwise_b: Stamp) -> Self {
-        Self { touched: [a, b], otherwise: [otherwise_a, otherwise_b], notes: Vec::new() }
+        Self { touched: [a, b], otherwise: [otherwise_a, otherwise_b], notes: Vec::new(), removals_by_time: false }
     }
 
     /// When a field changed on each side.
@@ -63,8 +65,8 @@ impl Fields {
         kept.clone()
     }
 
-    /// A map, key by key. A change wins over a removal, and the later of two changes. `prefer` may say that side
-    /// `a` wins, or does not.
+    /// A map, key by key. A change wins over a removal, or the later of the two where removals go by time; and the later of two
+    /// changes. `prefer` may say that side `a` wins, or does not.
     pub fn map<K, V>(
         &mut self,
         prefix: &str,
@@ -94,7 +96,13 @@ impl Fields {
                         self.decide(&field, x, y, a_wins)
                     }
                 }),
-                (x, y) => x.or(y).cloned(),
+                // Changed here, taken away there.
+                (x, y) => {
+                    let field = format!("{prefix}{key}");
+                    let (x, y) = (x.cloned(), y.cloned());
+                    let a_wins = if self.removals_by_time { self.is_first_later(&field, &x, &y) } else { x.is_some() };
+                    self.decide(&field, &x, &y, a_wins)
+                }
             };
             merged.extend(value.map(|value| (key.clone(), value)));
         }

@@ -4,7 +4,8 @@
 //! 1. An issue deleted on one side and changed on the other stays.
 //! 2. Finished wins over not finished, whatever is later: work that is over is not undone by somebody who did not know.
 //! 3. The higher fencing number wins.
-//! 4. A living claim wins over one that has ended; of two living ones the earlier, then the smaller token.
+//! 4. A living claim wins over one that has ended; of two living ones the one that was made on a remote, where it was
+//!    the only one, then the earlier, then the smaller token.
 //! 5. Else the later change.
 
 use crate::domain::event::{Body, LostClaim, Overridden, Restored};
@@ -151,7 +152,10 @@ fn first_stands(base: Option<&Issue>, x: &Issue, y: &Issue, fields: &Fields) -> 
         return generation(x) > generation(y);
     }
     match (&x.claim, &y.claim) {
-        (Some(one), Some(other)) if one.token != other.token => (one.at, one.token) <= (other.at, other.token),
+        (Some(one), Some(other)) if one.token != other.token => {
+            let rank = |claim: &Claim| (claim.remote.is_none(), claim.at, claim.token);
+            rank(one) <= rank(other)
+        }
         (Some(_), None) if token(x) != token(y) => true,
         (None, Some(_)) if token(x) != token(y) => false,
         _ => later(),
@@ -164,7 +168,11 @@ fn token(issue: &Issue) -> Option<EventId> {
 
 /// The claim, what is remembered of it, and of those that ended.
 fn claims(base: Option<&Issue>, winner: &Issue, loser: &Issue, issue: &mut Issue) {
-    let newest = generation(winner).max(generation(loser));
+    let mut newest = generation(winner).max(generation(loser));
+    if generation(winner) == generation(loser) && token(winner).is_some() && token(winner) != token(loser) {
+        // One number was given out twice: a higher one leaves both behind, and every ticket that bears it.
+        newest = newest.saturating_add(1);
+    }
     let (mine, other) = (winner.claim.as_ref(), loser.claim.as_ref());
     issue.claim = mine.map(|mine| match other.filter(|other| other.token == mine.token) {
         Some(other) => same_claim(base, mine, other),

@@ -51,6 +51,9 @@ pub fn judge(draft: &mut Draft<'_>, prefix: &IdPrefix, given: &Given) -> Decisio
         && (&verdict.tree, &verdict.note) == (&judgement.tree, &judgement.note)
         && verdict.command.is_none();
     if repeated && issue.gates.contains_key(&judgement.gate) {
+        if given.completes {
+            complete_if_gates_passed(draft, &issue)?;
+        }
         return Ok(issue.id);
     }
     enter(draft, &issue, given, judgement)?;

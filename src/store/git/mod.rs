@@ -1,5 +1,6 @@
 //! Commits in a git repository. Only this folder names gix.
 
+mod blobs;
 mod housekeeping;
 mod incoming;
 mod locate;
@@ -143,24 +144,6 @@ impl GitStore {
         let mut writer = Writer::new(&self.objects, self.durability, self.sharing);
         writer.replace_blob(content)?;
         writer.write_out(&self.git())
-    }
-
-    /// Writes an object that stands by itself, and gives its id.
-    pub fn write_blob(&self, content: Vec<u8>) -> StoreResult<String> {
-        let mut writer = Writer::new(&self.objects, self.durability, self.sharing);
-        let id = writer.blob(content)?;
-        writer.write_out(&self.git())?;
-        Ok(id.to_string())
-    }
-
-    /// The content of an object that stands by itself.
-    pub fn read_blob(&self, id: &str) -> StoreResult<Vec<u8>> {
-        let unreadable = |why: String| StoreError::Unreadable(super::codec::unreadable(id, why));
-        let id = ObjectId::from_hex(id.as_bytes()).map_err(|why| unreadable(why.to_string()))?;
-        match self.objects.read(&id).map_err(unreadable)? {
-            (gix::objs::Kind::Blob, content) => Ok((*content).clone()),
-            (kind, _) => Err(unreadable(format!("is a {kind}, not a blob"))),
-        }
     }
 
     /// Points the ref to a commit whatever it holds, to mend one that is broken.

@@ -31,23 +31,28 @@ impl GitStore {
 
     /// The remotes whose tracker was seen, each with the commit.
     pub fn seen_remotes(&self) -> StoreResult<Vec<(String, CommitId)>> {
+        self.refs_below(SEEN)
+    }
+
+    /// The refs below `prefix`, named without it, each with what it points to.
+    pub fn refs_below(&self, prefix: &str) -> StoreResult<Vec<(String, CommitId)>> {
         let mut names = Vec::new();
         match self.refs.git() {
-            Some(git) => names.extend(git.refs_below(SEEN)?),
+            Some(git) => names.extend(git.refs_below(prefix)?),
             None => {
-                below(&self.common_dir.join(SEEN), "", &mut names);
+                below(&self.common_dir.join(prefix), "", &mut names);
                 let packed = fs::read_to_string(self.common_dir.join("packed-refs")).unwrap_or_default();
-                let packed = packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(SEEN));
+                let packed = packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(prefix));
                 names.extend(packed.map(str::to_owned));
             }
         }
         names.sort();
         names.dedup();
-        let mut seen = Vec::new();
+        let mut found = Vec::new();
         for name in names {
-            seen.extend(self.other_ref(&self.seen_ref(&name))?.map(|id| (name, id)));
+            found.extend(self.other_ref(&format!("{prefix}{name}"))?.map(|id| (name, id)));
         }
-        Ok(seen)
+        Ok(found)
     }
 
     /// What was lately seen of remotes and is not packed yet: a few looks at files. For hints only.

@@ -12,12 +12,14 @@ use std::rc::Rc;
 use uuid::Uuid;
 
 use crate::domain::apply::difference;
-use crate::domain::event::{Body, Event, Merged, Rearranged};
+use crate::domain::event::{Body, Empty, Event, Merged, Rearranged};
 use crate::domain::id::{EventId, IssueId};
 use crate::domain::issue::{Extra, Issue};
 use crate::domain::merge::{Side, Stamp, Touched, break_cycles, merge_issue};
 use crate::domain::name::Actor;
 use crate::domain::snapshot::{Overlay, Snapshot};
+use crate::domain::standing::{Standing, standings};
+use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
 use super::codec::encode;
@@ -140,12 +142,15 @@ struct Issues {
     notes: Vec<(IssueId, Body)>,
     /// The issues that either side changed.
     touched: BTreeSet<IssueId>,
+    /// Those that both did.
+    joined: BTreeSet<IssueId>,
 }
 
 impl<B: Backend> Work<'_, B> {
     fn whole(self, bases: Vec<CommitId>) -> StoreResult<Joined> {
         let mut issues = self.issues()?;
         self.untie(&mut issues)?;
+        self.complete(&mut issues)?;
         let format = self.format();
         let fields = self.fields()?;
         let mut files = Vec::new();
@@ -187,7 +192,8 @@ impl<B: Backend> Work<'_, B> {
             Ok(by_issue(base.diff(side.tree(), ISSUES)?).into_keys().collect())
         };
         let (by_p, by_q) = (changed(&self.p)?, changed(&self.q)?);
-        let mut issues = Issues { changed: BTreeMap::new(), notes: Vec::new(), touched: &by_p | &by_q };
+        let mut issues =
+            Issues { changed: BTreeMap::new(), notes: Vec::new(), touched: &by_p | &by_q, joined: &by_p & &by_q };
         for id in by_q {
             // A document that is gone on one side was never deleted, it is missing there.
             let (here, Some(there)) = (self.p.issue(id)?, self.q.issue(id)?) else { continue };
@@ -252,6 +258,32 @@ impl<B: Backend> Work<'_, B> {
             let entry = issues.changed.entry(id).or_insert_with(|| (Some(now.clone()), now));
             entry.1.dependencies.remove(&broken.on);
             issues.notes.push((id, Body::MergeCycleBroken(broken)));
+        }
+        Ok(())
+    }
+
+    /// Finishes issues whose last gates were passed on different sides.
+    fn complete(&self, issues: &mut Issues) -> StoreResult<()> {
+        let waits = |issue: &Issue| issue.state == State::Gated && issue.deleted.is_none();
+        let gated = issues.changed.iter().filter(|(id, (_, now))| waits(now) && issues.joined.contains(*id));
+        let gated: Vec<IssueId> = gated.map(|(id, _)| *id).collect();
+        if gated.is_empty() {
+            return Ok(());
+        }
+        let mut state = Overlay::new(Rc::new(transact::open(self.store, &self.parents[0])?));
+        for (_, merged) in issues.changed.values() {
+            state.put_issue(merged.clone());
+        }
+        for id in gated {
+            let Some((_, issue)) = issues.changed.get_mut(&id) else { continue };
+            let passed = standings(&state, issue)?.iter().all(Standing::holds);
+            if passed && state.blockers(issue)?.is_empty() {
+                issue.state = State::Done;
+                issue.claim = None;
+                issue.question = None;
+                issue.completed_at = Some(self.time);
+                issues.notes.push((id, Body::MergeCompleted(Empty {})));
+            }
         }
         Ok(())
     }

@@ -46,7 +46,9 @@ impl<B: Backend> Work<'_, B> {
             return Ok(Fields::new(Touched::default(), Touched::default(), nobody(), nobody()));
         }
         let [p, q] = self.news()?;
-        Ok(Fields::new(p.shared.clone(), q.shared.clone(), nobody(), nobody()))
+        let mut fields = Fields::new(p.shared.clone(), q.shared.clone(), nobody(), nobody());
+        fields.removals_by_time = true;
+        Ok(fields)
     }
 
     pub(super) fn gates(

@@ -9,6 +9,7 @@ mod settle;
 mod state_ref;
 mod ticket;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -28,6 +29,7 @@ use crate::store::StoreError;
 use crate::store::transact::Change;
 
 use super::remote::{Listing, Remote};
+use super::tries::Tries;
 use super::{Deadline, Record, round, shared_with};
 
 pub use next::claim_next;
@@ -67,7 +69,7 @@ pub fn scope(session: &Session, wish: Wish) -> Result<Scope> {
         Wish::Remote => true,
         Wish::Usual => {
             let settings = session.view()?.state.settings().map_err(StoreError::from)?;
-            settings.claims_remotely().unwrap_or_else(|| shared_with(session).is_some())
+            settings.claims_remotely().unwrap_or_else(|| shared_with(session))
         }
     };
     if !remotely {
@@ -86,12 +88,46 @@ fn or_locally(error: Error) -> Error {
     }
 }
 
+/// The issues that clones hold which push to this very repository.
+pub fn held_here(session: &Session, state: &dyn Snapshot) -> Result<BTreeSet<IssueId>> {
+    let mut held = BTreeSet::new();
+    for (id, object) in session.store.refs_below(CLAIMS)? {
+        let Ok(bytes) = session.store.read_blob(&object.0) else { continue };
+        let Ok(ticket) = Ticket::parse(&format!("{CLAIMS}{id}"), &bytes) else { continue };
+        let issue = state.issue(ticket.issue).map_err(StoreError::from)?;
+        let over = issue.as_ref().is_some_and(|issue| ticket.is_over(issue));
+        if !over && !ticket.is_expired(issue.as_ref(), session.now()) {
+            held.insert(ticket.issue);
+        }
+    }
+    Ok(held)
+}
+
+/// Refuses an issue that a clone holds which pushes to this very repository.
+pub fn refuse_held_here(session: &Session, id: &IdPrefix, holder: &Actor) -> Result<()> {
+    let state = session.view()?.state;
+    let issue = session.resolve(&state, id)?;
+    let Some(object) = session.store.other_ref(&claim_ref(issue.id))? else { return Ok(()) };
+    let ticket = Ticket::parse(&claim_ref(issue.id), &session.store.read_blob(&object.0)?)?;
+    let holds = issue.claim.as_ref().is_some_and(|claim| claim.by == *holder);
+    if holds || ticket.is_over(&issue) || ticket.is_expired(Some(&issue), session.now()) {
+        return Ok(());
+    }
+    let claim = Box::new(ticket.as_claim());
+    Err(Refusal::ClaimedByOther { id: issue.id, claim, actor: holder.clone() }.into())
+}
+
 /// Claims an issue for all clones of the remote.
 pub fn claim(session: &Session, remote: &Remote, manners: &Manners, id: &IdPrefix, terms: &Terms) -> Result<Change> {
     let deadline = Deadline::after(PATIENCE);
     let decide = |draft: &mut Draft<'_>, terms: &Terms| claim::claim(draft, id, terms);
+    let mut tries = Tries::default();
     loop {
         let listing = look(session, remote, deadline).map_err(or_locally)?;
+        tries.saw(&listing);
+        if session.done_before(&session.view()?.commit)?.is_some() {
+            return session.change("issue claim", manners, |draft| decide(draft, terms).map(|id| vec![id]));
+        }
         let mut found = None;
         session.rehearse("issue claim", manners, |draft| {
             found = Some(decide(draft, terms)?);
@@ -105,16 +141,17 @@ pub fn claim(session: &Session, remote: &Remote, manners: &Manners, id: &IdPrefi
         let attempt = Attempt { session, remote, manners, command: "issue claim", terms, deadline };
         match attempt.make(id, &listing, &decide).map_err(or_locally)? {
             Outcome::Won(change) => return Ok(*change),
-            Outcome::Beaten => {}
+            Outcome::Beaten => tries.failed(remote, Push::Busy, deadline)?,
         }
     }
 }
 
 /// Fetches and joins what the remote has, tickets included.
 fn look(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Listing> {
+    settle::mend(session, remote, deadline)?;
     let pattern = format!("{CLAIMS}*");
     let listing = remote.list(&[&pattern], deadline.left())?;
-    round::take_in(session, remote, &listing, deadline)?;
+    round::gather(session, remote, &listing, deadline)?;
     Ok(listing)
 }
 
@@ -151,9 +188,6 @@ impl Attempt<'_> {
     /// Makes the ticket, then the claim.
     fn make(&self, id: IssueId, listing: &Listing, decide: &Decide<'_>) -> Result<Outcome> {
         let (session, remote) = (self.session, self.remote);
-        if Record::of(session, &remote.name).refuses_claims {
-            return self.by_state_ref(decide);
-        }
         let name = claim_ref(id);
         let there = listing.others.iter().find(|(known, _)| *known == name).map(|(_, object)| object.clone());
         let passed = match &there {
@@ -164,6 +198,9 @@ impl Attempt<'_> {
                 None => return Ok(Outcome::Beaten),
             },
         };
+        if Record::of(session, &remote.name).refuses_claims {
+            return self.by_state_ref(decide);
+        }
         if there.is_some() && self.manners.force {
             return self.overrule(id, passed, decide);
         }
@@ -222,7 +259,19 @@ impl Attempt<'_> {
     fn passed(&self, id: IssueId, name: &str, object: &str) -> Result<Option<u64>> {
         let (session, remote) = (self.session, self.remote);
         let refs = [(name.to_owned(), object.to_owned())];
-        let Some(ticket) = ticket::read(session, remote, &refs, self.deadline)?.pop() else { return Ok(None) };
+        let Some(ticket) = ticket::read(session, remote, &refs, self.deadline)?.pop() else {
+            if session.store.read_blob(object).is_err() {
+                return Ok(None);
+            }
+            let message = format!("{} has {name}, which holds no claim: object {object}", remote.name);
+            return match self.manners.force {
+                true => Ok(Some(0)),
+                false => Err(Error::new(Class::Outside, "remote_unusable", message).hint(format!(
+                    "git cat-file -p {object} shows it; jit issue claim {} --force takes its place",
+                    id.short()
+                ))),
+            };
+        };
         let issue = session.view()?.state.issue(id).map_err(StoreError::from)?;
         let over = issue.as_ref().is_some_and(|issue| ticket.is_over(issue));
         if !over && !ticket.is_expired(issue.as_ref(), session.now()) && !self.manners.force {
@@ -254,9 +303,11 @@ impl Attempt<'_> {
         if said.iter().any(|line| line.contains(ticket::RULE)) {
             return Err(self.remote.denied(name, push, said));
         }
+        let outcome = self.by_state_ref(decide)?;
+        // It takes the tracker, and no tickets: that is how it is set up.
         let record = Record { refuses_claims: true, ..Record::of(self.session, &self.remote.name) };
         record.keep(self.session);
-        self.by_state_ref(decide)
+        Ok(outcome)
     }
 }
 

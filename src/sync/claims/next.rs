@@ -12,13 +12,15 @@ use crate::domain::snapshot::Snapshot;
 use crate::domain::state::Priority;
 use crate::environment::RandomIds;
 use crate::error::Result;
+use crate::git_process::Push;
 use crate::session::{Manners, Session, View};
 use crate::store::StoreError;
 use crate::store::transact::Change;
 use crate::sync::Deadline;
 use crate::sync::remote::{Listing, Remote};
+use crate::sync::tries::Tries;
 
-use super::ticket::{self, CLAIMS};
+use super::ticket::{self, CLAIMS, claim_ref};
 use super::{Attempt, Outcome, PATIENCE, look, or_locally};
 
 /// Gives what can be claimed in a state, in the order of work.
@@ -37,15 +39,22 @@ pub fn claim_next(
 ) -> Result<Change> {
     let deadline = Deadline::after(PATIENCE);
     let mut spread = 1;
+    let mut tries = Tries::default();
+    let mut busy = BTreeSet::new();
     loop {
         let listing = look(session, remote, deadline).map_err(or_locally)?;
+        tries.saw(&listing);
         let view = session.view()?;
+        if session.done_before(&view.commit)?.is_some() {
+            return session
+                .change("issue claim-next", manners, |draft| claim::claim_next(draft, &[], terms).map(|id| vec![id]));
+        }
         let all = candidates(&view)?;
         let mut chosen = None;
         // What was never seen was most likely made a moment ago: it is fetched when nothing else is free.
         for fetch in [false, true] {
             let held = held(session, remote, &view, &listing, fetch.then_some(deadline)).map_err(or_locally)?;
-            let free: Vec<_> = all.iter().filter(|(id, _)| !held.contains(id)).copied().collect();
+            let free: Vec<_> = all.iter().filter(|(id, _)| !held.contains(id) && !busy.contains(id)).copied().collect();
             chosen = choose(session, manners, terms, &free, spread)?;
             if chosen.is_some() {
                 break;
@@ -56,8 +65,14 @@ pub fn claim_next(
         let attempt = Attempt { session, remote, manners, command: "issue claim-next", terms, deadline };
         match attempt.make(id, &listing, &decide) {
             Ok(Outcome::Won(change)) => return Ok(*change),
-            Ok(Outcome::Beaten) => {}
-            // Somebody came in between; the next may be free.
+            // Somebody is at its ref, or was faster: the next may be free.
+            Ok(Outcome::Beaten) => {
+                tries.failed(remote, Push::Busy, deadline)?;
+                if spread > 4 {
+                    busy.insert(id);
+                }
+            }
+            // Somebody came in between.
             Err(error) if ["nothing_ready", "claimed_by_other"].contains(&error.code) && !deadline.left().is_zero() => {
             }
             Err(error) => return Err(or_locally(error)),
@@ -83,7 +98,12 @@ fn held(
         None => held.extend(unknown.iter().filter_map(|(name, _)| name.strip_prefix(CLAIMS)?.parse::<IssueId>().ok())),
     }
     let deadline = fetch.unwrap_or(Deadline::after(PATIENCE));
-    for ticket in ticket::read(session, remote, &known, deadline)? {
+    let read = ticket::read(session, remote, &known, deadline)?;
+    // What cannot be read is somebody's: there are other issues.
+    let read_refs: BTreeSet<String> = read.iter().map(|ticket| claim_ref(ticket.issue)).collect();
+    let unread = known.iter().filter(|(name, _)| !read_refs.contains(name));
+    held.extend(unread.filter_map(|(name, _)| name.strip_prefix(CLAIMS)?.parse::<IssueId>().ok()));
+    for ticket in read {
         let issue = view.state.issue(ticket.issue).map_err(StoreError::from)?;
         let over = issue.as_ref().is_some_and(|issue| ticket.is_over(issue));
         if !over && !ticket.is_expired(issue.as_ref(), session.now()) {

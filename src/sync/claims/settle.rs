@@ -12,7 +12,7 @@ use crate::session::{Manners, Session};
 use crate::store::StoreError;
 use crate::store::transact::Change;
 use crate::sync::remote::{Listing, Remote};
-use crate::sync::{Deadline, Pushing, sync};
+use crate::sync::{Deadline, Pushing, shared_with, sync};
 
 use super::ticket::{self, CLAIMS, Intent, Ticket, claim_ref};
 
@@ -22,16 +22,7 @@ const BRIEFLY: Duration = Duration::from_secs(10);
 /// Takes away the tickets in `listing` whose claims the tracker here, which the remote has by now, knows to be over.
 /// A failure is none: the next sync tries again.
 pub fn settle(session: &Session, remote: &Remote, listing: &Listing, deadline: Deadline) -> Result<()> {
-    for intent in Intent::left(session) {
-        if intent.made.remote == remote.name {
-            let state = session.view()?.state;
-            let issue = state.issue(intent.made.ticket.issue).map_err(StoreError::from)?;
-            match issue.as_ref().is_some_and(|issue| is_recorded(issue, &intent.made.ticket)) {
-                true => intent.end(),
-                false => withdraw(session, remote, intent, deadline),
-            }
-        }
-    }
+    mend(session, remote, deadline)?;
     let state = session.view()?.state;
     let mut over = Vec::new();
     let mut unknown = Vec::new();
@@ -61,6 +52,21 @@ pub fn settle(session: &Session, remote: &Remote, listing: &Listing, deadline: D
     let gone = over.into_iter().map(|(to, object)| Update { from: String::new(), to, expected: Some(object) });
     // Each by its exact value: whoever claims anew meanwhile is not disturbed.
     let _ = remote.push(&gone.collect::<Vec<_>>(), false, deadline.left());
+    Ok(())
+}
+
+/// Gives up the tickets of processes that ended before they had made their claims.
+pub fn mend(session: &Session, remote: &Remote, deadline: Deadline) -> Result<()> {
+    for intent in Intent::left(session) {
+        if intent.made.remote == remote.name {
+            let state = session.view()?.state;
+            let issue = state.issue(intent.made.ticket.issue).map_err(StoreError::from)?;
+            match issue.as_ref().is_some_and(|issue| is_recorded(issue, &intent.made.ticket)) {
+                true => intent.end(),
+                false => withdraw(session, remote, intent, deadline),
+            }
+        }
+    }
     Ok(())
 }
 
@@ -94,6 +100,9 @@ pub fn publish_end(session: &Session, change: &Change) {
     if change.events.is_empty() || change.replayed || !change.subjects.iter().any(|id| ended(id).is_some()) {
         return;
     }
+    if !shared_with(session) {
+        return;
+    }
     let told = Remote::meant(session, None).and_then(|remote| sync(session, &remote, Pushing::Yes, BRIEFLY));
     if let Err(error) = told {
         session.notice(format!("the other clones do not know yet: {}; jit sync tells them", error.message));
@@ -111,7 +120,7 @@ pub fn heartbeat(session: &Session, manners: &Manners, id: &crate::domain::id::I
     let issue = session.resolve(&session.view()?.state, id)?;
     let held = issue.claim.as_ref().and_then(|claim| Some((claim, claim.ttl_ms?, claim.remote.clone()?)));
     let Some((claim, ttl, published)) = held else { return here(None) };
-    let Some(old) = published.object else { return here(None) };
+    let Some(mut old) = published.object else { return here(None) };
     // Whoever may not renew the claim does not touch the ticket.
     session.rehearse(command, manners, |draft| claim::heartbeat(draft, id, None).map(drop))?;
     let ticket = Ticket {
@@ -124,10 +133,25 @@ pub fn heartbeat(session: &Session, manners: &Manners, id: &crate::domain::id::I
     };
     let object = session.store.write_blob(ticket.encode())?;
     let name = claim_ref(issue.id);
-    let update = Update { from: object.clone(), to: name.clone(), expected: Some(old) };
-    let told = Remote::meant(session, None)
-        .and_then(|remote| remote.push(&[update], false, BRIEFLY).map_err(|why| remote.unreachable(why)));
-    match told.map(|pushed| pushed.of(&name)) {
+    let deadline = Deadline::after(BRIEFLY);
+    let tell = |old: &str| -> Result<(Push, Option<String>)> {
+        let remote = Remote::meant(session, None)?;
+        let update = Update { from: object.clone(), to: name.clone(), expected: Some(old.to_owned()) };
+        let pushed = remote.push(&[update], false, deadline.left()).map_err(|why| remote.unreachable(why))?.of(&name);
+        if pushed != Push::Moved {
+            return Ok((pushed, None));
+        }
+        // A heartbeat that was cut off may have told the remote, and not the tracker.
+        let refs = remote.list(&[&name], deadline.left())?.others;
+        let own = ticket::read(session, &remote, &refs, deadline)?.iter().any(|there| there.nonce == ticket.nonce);
+        Ok((pushed, refs.into_iter().next().filter(|_| own).map(|(_, object)| object)))
+    };
+    let mut told = tell(&old);
+    if let Ok((Push::Moved, Some(now))) = &told {
+        old.clone_from(now);
+        told = tell(&old);
+    }
+    match told.map(|(pushed, _)| pushed) {
         Ok(Push::Done) => here(Some(&object)),
         Ok(Push::Moved) => Err(Error::new(
             Class::Lost,

@@ -68,9 +68,10 @@ impl Ticket {
     /// Whether the tracker has gone past this claim: it knows a newer one, or knows that this one has ended.
     pub fn is_over(&self, issue: &Issue) -> bool {
         let Some(last) = &issue.last_claim else { return false };
-        let same = last.remote.as_ref().is_some_and(|remote| remote.nonce == self.nonce);
-        let lives = issue.claim.as_ref().is_some_and(|claim| claim.token == last.token);
-        last.generation > self.generation || (last.generation == self.generation && same && !lives)
+        if last.remote.as_ref().is_some_and(|remote| remote.nonce == self.nonce) {
+            return issue.claim.as_ref().is_none_or(|claim| claim.token != last.token);
+        }
+        last.generation > self.generation || (last.generation == self.generation && self.is_withdrawn())
     }
 
     /// Whether the lease ran out, as far as the ticket and the tracker know.
@@ -84,6 +85,11 @@ impl Ticket {
     /// The same claim with a lease that has ended: free for whoever comes next.
     pub fn withdrawn(&self) -> Self {
         Self { expires_at: Some(Timestamp::from_millis(0)), ..self.clone() }
+    }
+
+    /// Whether nobody ever held the issue by it.
+    fn is_withdrawn(&self) -> bool {
+        self.expires_at == Some(Timestamp::from_millis(0))
     }
 
     /// As the tracker would show it.

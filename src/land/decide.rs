@@ -1,0 +1,106 @@
+//! What the tracker says of a landing.
+
+use crate::domain::draft::{Draft, resolve};
+use crate::domain::event::{Body, Judgement, Landing};
+use crate::domain::id::{IdPrefix, IssueId};
+use crate::domain::issue::Issue;
+use crate::domain::ops::state::{Finish, set_state};
+use crate::domain::refusal::{Decision, Refusal};
+use crate::domain::standing::standings;
+use crate::domain::state::State;
+use crate::error::Result;
+use crate::git_process::Named;
+use crate::session::{Manners, Session, View};
+use crate::store::{StoreError, history};
+
+use super::Prepared;
+
+/// What is to be recorded.
+pub struct Record {
+    /// The issues.
+    pub issues: Vec<IssueId>,
+    /// Verdicts on the tree that lands, for gates whose own verdict is another.
+    verdicts: Vec<(IssueId, Judgement)>,
+    landing: Landing,
+}
+
+/// What has to be recorded of a commit that lands. Reads the evidence of gates whose own verdict is on another tree.
+pub fn record_of(session: &Session, named: &Named, onto: &str) -> Result<Record> {
+    let view = session.view()?;
+    let mut record = Record {
+        issues: Vec::new(),
+        verdicts: Vec::new(),
+        landing: Landing { commit: named.commit.clone(), branch: onto.to_owned() },
+    };
+    for issue in issues(&view, named)? {
+        for standing in standings(&view.state, &issue).map_err(StoreError::from)? {
+            let Some(check) = standing.check.as_ref().filter(|_| !standing.holds()) else { continue };
+            let asked = (&standing.key, check);
+            let found = history::newest_verdict(&session.store, &view.commit, issue.id, asked, &named.tree)?;
+            record.verdicts.extend(found.filter(|(passed, ..)| *passed).map(|(.., judgement)| (issue.id, judgement)));
+        }
+        record.issues.push(issue.id);
+    }
+    Ok(record)
+}
+
+/// Of the issues that landed commits name, those that do not say so, by the names they have there; and the others.
+pub fn unrecorded(view: &View, named: &Named) -> Result<(Vec<String>, Vec<IssueId>)> {
+    let (mut open, mut recorded) = (Vec::new(), Vec::new());
+    for name in &named.issues {
+        // An issue that is gone, or of another tracker, is nothing to be recorded.
+        let Some(issue) = name.parse::<IdPrefix>().ok().and_then(|id| resolve(&view.state, &id).ok()) else { continue };
+        let at_work = matches!(issue.state, State::InProgress | State::Gated);
+        match at_work && issue.landed.is_none() {
+            true => open.push(name.clone()),
+            false => recorded.extend(issue.landed.is_some().then_some(issue.id)),
+        }
+    }
+    Ok((open, recorded))
+}
+
+fn issues(view: &View, named: &Named) -> Result<Vec<Issue>> {
+    let mut issues: Vec<Issue> = Vec::new();
+    for name in &named.issues {
+        let prefix: IdPrefix = name.parse().map_err(crate::error::Error::usage)?;
+        let issue = resolve(&view.state, &prefix)?;
+        if !issues.iter().any(|known| known.id == issue.id) {
+            issues.push(issue);
+        }
+    }
+    Ok(issues)
+}
+
+impl Record {
+    /// Makes the commit of the tracker that says that the issues are done and have landed; nothing points to it yet.
+    pub fn prepare(&self, session: &Session) -> Result<Prepared> {
+        session.prepare("land", &Manners::default(), |draft| self.decide(draft))
+    }
+
+    /// Says so in the tracker.
+    pub fn make(&self, session: &Session) -> Result<()> {
+        session.change("land", &Manners::default(), |draft| self.decide(draft))?;
+        Ok(())
+    }
+
+    fn decide(&self, draft: &mut Draft<'_>) -> Decision<Vec<IssueId>> {
+        for (id, judgement) in &self.verdicts {
+            draft.emit(*id, Body::GatePassed(judgement.clone()))?;
+        }
+        for id in &self.issues {
+            let issue = draft.issue(*id)?;
+            match issue.state {
+                State::Done => {}
+                State::Rejected | State::Archived => {
+                    return Err(Refusal::Transition { id: *id, from: issue.state, to: State::Done });
+                }
+                _ => set_state(draft, &issue, State::Done, &Finish::default())?,
+            }
+            let known = issue.landed.as_ref().is_some_and(|landed| landed.commit == self.landing.commit);
+            if !known {
+                draft.emit(*id, Body::IssueLanded(self.landing.clone()))?;
+            }
+        }
+        Ok(self.issues.clone())
+    }
+}

@@ -1,0 +1,226 @@
+//! Landing: code gets onto a branch that counts, and its issues are done, in one step or not at all.
+//!
+//! INVARIANT: the branch and the tracker move by one push, or by one transaction of refs, each from the value that
+//! was looked at. So an end at any point leaves both where they were, or both moved; and the next run says so.
+
+mod decide;
+mod here;
+mod there;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::id::IssueId;
+use crate::error::{Class, Error, Result};
+use crate::git_process::{Git, Named};
+use crate::progress::Echo;
+use crate::session::{Session, View};
+use crate::store::CommitId;
+use crate::sync::{self, Remote};
+use crate::verify::{Asked, examine_and_run};
+
+use decide::{Record, record_of};
+
+/// How long a landing goes on while others keep moving the branch or the tracker. Gates have limits of their own.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// So many commits back it is looked whether one of a landed branch was not recorded.
+const LOOKED_AT: &str = "200";
+
+/// What is to land.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The branch; the one that is checked out when none is named.
+    pub branch: Option<String>,
+    /// The branch to land on.
+    pub onto: Option<String>,
+    /// The remote; the one that is meant when none is named.
+    pub remote: Option<String>,
+    /// Whether code and tracker may move one after the other, where the remote cannot move both.
+    pub not_atomic: bool,
+}
+
+/// What has landed.
+#[derive(Clone, Debug)]
+pub struct Landed {
+    /// The branch.
+    pub branch: String,
+    /// The branch it landed on.
+    pub onto: String,
+    /// The remote; `None` when there is none.
+    pub remote: Option<String>,
+    /// The newest commit.
+    pub commit: String,
+    /// The issues that its commits name, done by now.
+    pub issues: Vec<IssueId>,
+    /// Whether it had landed before.
+    pub already: bool,
+    /// The commit of the tracker.
+    pub tracker: String,
+}
+
+/// Lands a branch, as often as it takes.
+pub fn land(session: &Session, wanted: &Wanted, echo: &Arc<dyn Echo>) -> Result<Landed> {
+    let branch = match wanted.branch.clone().or_else(|| session.store.branch()) {
+        Some(branch) => branch,
+        None => {
+            return Err(Error::new(Class::Refused, "no_branch", "no branch is checked out")
+                .hint("jit land BRANCH, or git switch -c NAME"));
+        }
+    };
+    let given = wanted.remote.as_deref();
+    let remote = match sync::choose(session, given)? {
+        Some(name) => Some(Remote::called(session, &name)?),
+        None if session.store.remotes().is_empty() => None,
+        None => Some(Remote::meant(session, given)?),
+    };
+    let onto = match (&wanted.onto, &remote) {
+        (Some(onto), _) => onto.strip_prefix("refs/heads/").unwrap_or(onto).to_owned(),
+        (None, remote) => target(session, remote.as_ref())?,
+    };
+    let landing = Landing { session, branch, onto, not_atomic: wanted.not_atomic, echo };
+    match remote {
+        Some(remote) => there::land(&landing, &remote),
+        None => here::land(&landing),
+    }
+}
+
+/// The branch to land on when none is named: what the remote has checked out, else main or master.
+fn target(session: &Session, remote: Option<&Remote>) -> Result<String> {
+    let git = session.store.git();
+    if let Some(remote) = remote {
+        let known = git.default_branch(&remote.name)?;
+        let asked = || git.head_of(&remote.name, PATIENCE).map_err(|why| remote.unreachable(why));
+        if let Some(branch) = known.map_or_else(asked, |known| Ok(Some(known)))? {
+            return Ok(branch);
+        }
+    } else {
+        for name in ["main", "master"] {
+            if git.rev_parse(&format!("refs/heads/{name}"))?.is_some() {
+                return Ok(name.to_owned());
+            }
+        }
+    }
+    Err(Error::new(Class::Usage, "which_branch", "it is not clear on which branch to land")
+        .hint("jit land --onto BRANCH"))
+}
+
+/// A landing on its way.
+struct Landing<'l> {
+    session: &'l Session,
+    branch: String,
+    onto: String,
+    not_atomic: bool,
+    echo: &'l Arc<dyn Echo>,
+}
+
+/// The two commits of a landing.
+struct Heads {
+    /// The newest commit of the branch.
+    tip: String,
+    /// The target's, from which it moves.
+    target: String,
+}
+
+/// What a landing finds when it looks.
+enum Found {
+    /// Everything has landed and is recorded.
+    Already(Vec<IssueId>),
+    /// The code has landed, and the tracker does not say so.
+    Unrecorded(Record),
+    /// It is fit to land.
+    Fit(Record),
+}
+
+impl Landing<'_> {
+    fn git(&self) -> Git {
+        self.session.store.git()
+    }
+
+    /// The newest commit of the branch.
+    fn tip(&self) -> Result<String> {
+        let tip = self.git().rev_parse(&format!("refs/heads/{}^{{commit}}", self.branch))?;
+        tip.ok_or_else(|| {
+            Error::new(Class::NotFound, "no_branch", format!("there is no branch {}", self.branch)).hint("git branch")
+        })
+    }
+
+    fn no_target(&self) -> Error {
+        Error::new(Class::NotFound, "no_branch", format!("there is no branch {} to land on", self.onto))
+            .hint("jit land --onto BRANCH")
+    }
+
+    /// Looks at what is to land: it must build on the target, and the very tree that lands must have every gate of its
+    /// issues passed. Missing ones are run.
+    fn look(&self, heads: &Heads) -> Result<Found> {
+        let git = self.git();
+        let session = self.session;
+        let landed = git.builds_on(&heads.target, &heads.tip)?;
+        if !landed && !git.builds_on(&heads.tip, &heads.target)? {
+            let message =
+                format!("{} does not build on {}, which is at {}", self.branch, self.onto, short(&heads.target));
+            return Err(Error::new(Class::Refused, "not_fast_forward", message).hint(format!(
+                "git rebase {} {}",
+                short(&heads.target),
+                self.branch
+            )));
+        }
+        let commits = match landed {
+            true => git.commits(&["-n", LOOKED_AT, &heads.tip])?,
+            false => git.commits(&[&heads.tip, "--not", &heads.target])?,
+        };
+        let Some(newest) = commits.first() else { return Ok(Found::Already(Vec::new())) };
+        let named = Named { issues: issues_of(&commits), ..newest.clone() };
+        let view = session.view()?;
+        if landed {
+            let (open, recorded) = decide::unrecorded(&view, &named)?;
+            if open.is_empty() {
+                return Ok(Found::Already(recorded));
+            }
+            let named = Named { issues: open, ..named };
+            self.check(&view, &named)?;
+            return Ok(Found::Unrecorded(record_of(session, &named, &self.onto)?));
+        }
+        self.check(&view, &named)?;
+        Ok(Found::Fit(record_of(session, &named, &self.onto)?))
+    }
+
+    fn check(&self, view: &View, named: &Named) -> Result<()> {
+        let asked = Asked { finish_trees: true, unnamed: true };
+        let rows = examine_and_run(self.session, view, std::slice::from_ref(named), &asked, self.echo)?;
+        let Some(row) = rows.iter().find(|row| !row.ok) else { return Ok(()) };
+        let message = format!("{} may not land on {}: {}", self.branch, self.onto, row.line());
+        Err(Error::new(Class::Refused, "not_fit_to_land", message)
+            .hint(row.way_out())
+            .details(serde_json::json!({ "branch": self.branch, "onto": self.onto, "commit": row })))
+    }
+
+    fn done(&self, remote: Option<&Remote>, heads: &Heads, issues: Vec<IssueId>, already: bool) -> Result<Landed> {
+        Ok(Landed {
+            branch: self.branch.clone(),
+            onto: self.onto.clone(),
+            remote: remote.map(|remote| remote.name.clone()),
+            commit: heads.tip.clone(),
+            issues,
+            already,
+            tracker: self.session.view()?.commit.0,
+        })
+    }
+}
+
+/// The issues that commits name, each once, those of the newest commit first.
+fn issues_of(commits: &[Named]) -> Vec<String> {
+    let mut issues: Vec<String> = Vec::new();
+    for name in commits.iter().flat_map(|commit| &commit.issues) {
+        if !issues.contains(name) {
+            issues.push(name.clone());
+        }
+    }
+    issues
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}
+
+/// A commit of the tracker that nothing points to yet.
+type Prepared = (CommitId, crate::store::Unpublished);
