@@ -4,6 +4,7 @@
 //! children come before parents. A history that lies about its times is refused when it comes in; see [`super::vet`].
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 
@@ -86,12 +87,15 @@ pub fn between<B: Backend>(store: &B, from: &CommitId, hidden: &[CommitId]) -> S
     Ok(found)
 }
 
+/// A commit that was not made by this program tells its time in whole seconds.
+const COARSE: Duration = Duration::from_secs(2);
+
 /// Whether `newer` builds on `older`, or is the same.
 pub fn is_ancestor<B: Backend>(store: &B, older: &CommitId, newer: &CommitId) -> StoreResult<bool> {
     if older == newer {
         return Ok(true);
     }
-    let oldest = store.info(older)?.time;
+    let oldest = store.info(older)?.time.minus(COARSE);
     let mut found = false;
     walk(&|id| store.info(id), newer, &[], &mut |info| {
         found |= info.id == *older;

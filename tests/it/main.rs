@@ -12,6 +12,7 @@ mod conflicts;
 mod crash;
 mod damage;
 mod example;
+mod fleets;
 mod formats;
 mod gate_commands;
 mod gate_rules;
