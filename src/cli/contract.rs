@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::domain::gate::Gate;
 use crate::domain::issue::Issue;
 use crate::error::Class;
+use crate::land::Landed;
 use crate::report::{
-    admin, conflicts, event, gate, gate_run, graph, history, hooks, issue, land, list, status, sync, verify,
+    admin, conflicts, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify,
 };
 use crate::store::exchange::GateLine;
 
@@ -140,7 +141,7 @@ pub const CONTRACTS: &[Contract] = &[
     Contract { errors: SYNC, ..read("push", "how many went, the commit", shape::<sync::Pushed>) },
     Contract { errors: SYNC, ..read("merge", "what came, the commit", shape::<sync::Joined>) },
     read("conflicts", "what gave way, and the command that takes it back", conflicts_or_value),
-    Contract { errors: SYNC, ..read("land", "the commit that landed", shape::<land::Landed>) },
+    Contract { errors: SYNC, ..read("land", "the commit that landed", shape::<Landed>) },
     Contract { errors: SYNC, ..read("remote check", "a line a check", shape::<sync::Checked>) },
     read("status", "counts and the newest completions", shape::<status::Status>),
     read("query ready", LIST, rows),

@@ -5,7 +5,6 @@ use clap::Args;
 use crate::error::Result;
 use crate::land::{self, Wanted};
 use crate::report::Report;
-use crate::report::land::Landed;
 use crate::session::Session;
 
 /// Land a branch: its code gets onto the target, and its issues are done, in one step
@@ -32,15 +31,6 @@ impl Land {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let wanted = Wanted { branch: self.branch, onto: self.onto, remote: self.remote, not_atomic: self.not_atomic };
-        let landed = land::land(session, &wanted, &session.echo)?;
-        Ok(Report::Landed(Landed {
-            branch: landed.branch,
-            onto: landed.onto,
-            remote: landed.remote,
-            commit: landed.commit,
-            issues: landed.issues,
-            already: landed.already,
-            tracker: landed.tracker,
-        }))
+        Ok(Report::Landed(land::land(session, &wanted, &session.echo)?))
     }
 }

@@ -10,6 +10,9 @@ mod there;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::domain::id::IssueId;
 use crate::error::{Class, Error, Result};
 use crate::git_process::{Git, Named};
@@ -40,19 +43,19 @@ pub struct Wanted {
 }
 
 /// What has landed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Landed {
     /// The branch.
     pub branch: String,
     /// The branch it landed on.
     pub onto: String,
-    /// The remote; `None` when there is none.
+    /// The remote; `null` when it landed here.
     pub remote: Option<String>,
     /// The newest commit.
     pub commit: String,
     /// The issues that its commits name, done by now.
     pub issues: Vec<IssueId>,
-    /// Whether it had landed before.
+    /// Whether it had landed before, and nothing was left to do.
     pub already: bool,
     /// The commit of the tracker.
     pub tracker: String,

@@ -106,7 +106,7 @@ pub enum Report {
     /// What gave way in merges.
     Conflicts(conflicts::Conflicts),
     /// What has landed.
-    Landed(land::Landed),
+    Landed(crate::land::Landed),
     /// What was found about a remote.
     RemoteChecked(sync::Checked),
     /// Nothing to say.

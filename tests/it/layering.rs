@@ -86,7 +86,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("land/", &["land", "verify", "sync", "session", "store", "domain", "error", "git_process", "progress"]),
     ("verify.rs", &["gates", "session", "store", "domain", "error", "git_process", "progress"]),
     ("hooks/", &["hooks", "sync", "verify", "gates", "session", "store", "domain", "error", "git_process", "progress"]),
-    ("report/", &["report", "domain", "error", "store", "progress", "verify", "sync"]),
+    ("report/", &["report", "domain", "error", "store", "progress", "verify", "sync", "land"]),
     (
         "cli/",
         &[

@@ -244,3 +244,31 @@ fn what_a_remote_has_lost_is_put_back() {
     b.jit(&["sync"]).ok();
     assert_eq!(b.tip(), tip);
 }
+
+#[test]
+fn a_criss_cross_of_merges_is_joined_from_both_its_bases() {
+    let repo = Repo::new();
+    let id = repo.ready("x");
+    let at = |commit: &str, args: &[&str]| {
+        repo.git(&["update-ref", "refs/jit", commit]).ok();
+        repo.jit(args).ok();
+        repo.tip()
+    };
+    let base = repo.tip();
+    let a1 = at(&base, &["issue", "update", &id, "--label", "+a1"]);
+    let b1 = at(&base, &["issue", "update", &id, "--label", "+b1"]);
+    let a2 = at(&a1, &["issue", "update", &id, "--label", "-a1", "--title", "of a"]);
+    let b2 = at(&b1, &["issue", "update", &id, "--label", "+b2"]);
+    // Each side has joined the other's first change, and gone on.
+    let x = at(&a2, &["merge", &b1]);
+    let y = at(&b2, &["merge", &a1]);
+    let bases = repo.git(&["merge-base", "--all", &x, &y]).ok().stdout;
+    assert_eq!(bases.lines().count(), 2, "{bases}");
+    let joined = at(&x, &["merge", &y]);
+    assert_eq!(at(&y, &["merge", &x]), joined, "whoever joins them makes the same commit");
+    let issue = repo.issue(&id);
+    // What was taken away on one side was no addition of the other.
+    assert_eq!((&issue["labels"], &issue["title"]), (&serde_json::json!(["b1", "b2"]), &"of a".into()));
+    repo.assert_healthy();
+    assert_eq!(repo.git(&["cat-file", "-t", "refs/jit"]).ok().text(), "commit");
+}

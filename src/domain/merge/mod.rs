@@ -8,7 +8,7 @@
 //! | changed on one side | that side |
 //! | a single value changed on both | the later change |
 //! | labels, dependencies, context, gates, commits | what either added; a removal wins over an entry left alone, a change over a removal |
-//! | state and claim | see [`lifecycle`] |
+//! | state and claim | see `lifecycle.rs` |
 //! | a finished issue | keeps the dependencies and gates it was finished with |
 //! | comments | all of them, by time |
 
