@@ -106,6 +106,7 @@ fn create(id: IssueId, event: &Event, new: &NewIssue) -> Issue {
         claim: None,
         last_claim: None,
         ended_claims: BTreeSet::new(),
+        ended_tickets: BTreeSet::new(),
         dependencies: new.dependencies.clone(),
         gates: new.gates.iter().map(|key| (key.clone(), Verdict::pending())).collect(),
         context: new.context.clone(),
@@ -277,11 +278,22 @@ fn claim(issue: &mut Issue, event: &Event, claimed: &Claimed) {
     issue.assignee = Some(by.clone());
     let (remote, gates) = (claimed.remote.clone(), claimed.gates.clone());
     let ended = issue.last_claim.replace(LastClaim { by, generation, token, remote, gates });
-    issue.ended_claims.extend(ended.map(|ended| ended.token));
+    if let Some(ended) = ended {
+        issue.ended_claims.insert(ended.token);
+        issue.ended_tickets.extend(ended.remote.map(|remote| remote.nonce));
+    }
+    forget_ended(issue);
+    issue.state = State::InProgress;
+}
+
+/// Keeps what is remembered of ended claims in bounds.
+pub(in crate::domain) fn forget_ended(issue: &mut Issue) {
     while issue.ended_claims.len() > ENDED_CLAIMS {
         issue.ended_claims.pop_first();
     }
-    issue.state = State::InProgress;
+    while issue.ended_tickets.len() > ENDED_CLAIMS {
+        issue.ended_tickets.pop_first();
+    }
 }
 
 fn prolong(issue: &mut Issue, renewal: &Renewal) {

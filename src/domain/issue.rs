@@ -40,6 +40,9 @@ pub struct Issue {
     /// Tokens of claims before that one, the newest [`ENDED_CLAIMS`] of them.
     #[serde(default)]
     pub ended_claims: BTreeSet<EventId>,
+    /// The nonces of earlier claims that were made on a remote, of [`ENDED_CLAIMS`] at most.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ended_tickets: BTreeSet<String>,
     /// Issues this one waits for, sorted.
     pub dependencies: BTreeSet<IssueId>,
     /// The gates of the issue with what is known of each.

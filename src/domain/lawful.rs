@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::apply::apply_to_issue;
 use super::draft::require_gates;
-use super::event::{Body, Claimed, Event, Judgement, Override};
+use super::event::{Body, Claimed, Event, Judgement, Override, Overruled};
 use super::gate::{Check, Gate};
 use super::id::IssueId;
 use super::invariants::broken;
@@ -110,7 +110,6 @@ impl Judge<'_> {
             Body::IssueCreated(_) => breaks("lawful", "an issue begins as open or ready"),
             Body::IssueImported(new) => match broken(&new.document).into_iter().next() {
                 Some(fault) => breaks("lawful", fault),
-                None if new.document.claim.is_some() => breaks("claim-living", "nobody brings a claim along"),
                 None => Ok(()),
             },
             body if body.is_note() || matches!(body, Body::IssueMerged(_)) => {
@@ -161,7 +160,18 @@ impl Judge<'_> {
                 Some(_) => Ok(()),
                 None => breaks("lawful", format!("it depends on {}, which does not exist", edge.on)),
             },
-            Body::GateAdded(gate) => self.are_defined(std::iter::once(&gate.gate)),
+            Body::GateAdded(gate) => {
+                self.are_defined(std::iter::once(&gate.gate))?;
+                let Some(check) = &gate.check else { return Ok(()) };
+                self.not_by_holder(&issue, &gate.gate)?;
+                let defined = self.state.gate(&gate.gate)?.map(|gate| gate.check);
+                match defined.as_ref() == Some(check) && !issue.gates.contains_key(&gate.gate) {
+                    true => Ok(()),
+                    false => breaks("gate-frozen", format!("{} is put on as it is defined, once", gate.gate)),
+                }
+            }
+            Body::GateOverridden(over) => self.gate_overridden(&issue, over),
+            Body::IssueLanded(_) if issue.state != State::Done => breaks("lawful", "what has landed is done"),
             Body::GateRemoved(gate) => self.gate_removed(&issue, &gate.gate),
             Body::GatePassed(judgement) => self.verdict(&issue, judgement, true),
             Body::GateFailed(judgement) => self.verdict(&issue, judgement, false),
@@ -279,6 +289,17 @@ impl Judge<'_> {
         match self.said_before(issue.id, said) {
             true => Ok(()),
             false => breaks("gate-frozen", format!("{key} was taken off a claimed issue without gate.overridden")),
+        }
+    }
+
+    /// What a gate asks is changed for a holder only together with its definition, and by somebody else.
+    fn gate_overridden(&self, issue: &Issue, over: &Overruled) -> Judged {
+        let Some(check) = &over.check else { return Ok(()) };
+        self.not_by_holder(issue, &over.gate)?;
+        let defines = |event: &Event| matches!(event.body(), Ok(Some(Body::GateDefined(gate))) if gate.key == over.gate && gate.check == *check);
+        match over.what == Override::Redefined && self.all.iter().any(defines) {
+            true => Ok(()),
+            false => breaks("gate-frozen", format!("{} asks what it is defined to ask", over.gate)),
         }
     }
 

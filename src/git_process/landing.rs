@@ -1,6 +1,7 @@
 //! Moving branches together with the tracker.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::store::StoreResult;
 
@@ -49,18 +50,38 @@ impl Git {
 
     /// Whether a work tree holds changes of tracked files that are not committed.
     pub fn is_changed(&self, top: &Path) -> StoreResult<bool> {
-        let mut command = self.command(&["-C"]);
-        command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").arg(top);
-        command.args(["status", "--porcelain", "--untracked-files=no"]);
-        Ok(!self.read("looking at a work tree", &mut command)?.is_empty())
+        let args = ["status", "--porcelain", "--untracked-files=no"];
+        Ok(!self.read("looking at a work tree", &mut self.within(top, &args))?.is_empty())
+    }
+
+    /// Whether a work tree holds exactly the files of a commit, whatever its branch is at.
+    pub fn holds(&self, top: &Path, commit: &str) -> StoreResult<bool> {
+        let same = |args: &[&str]| -> StoreResult<bool> {
+            Ok(self.run("looking at a work tree", &mut self.within(top, args))?.status.success())
+        };
+        Ok(same(&["diff", "--quiet", commit])? && same(&["diff", "--quiet", "--cached", commit])?)
+    }
+
+    /// Refuses a work tree that cannot come along when its branch moves from one commit to another.
+    pub fn could_bring_along(&self, top: &Path, from: &str, to: &str) -> StoreResult<()> {
+        self.read_tree(top, &["-n", from, to])
     }
 
     /// Brings a work tree whose branch has moved from one commit to another along.
     pub fn bring_along(&self, top: &Path, from: &str, to: &str) -> StoreResult<()> {
+        self.read_tree(top, &[from, to])
+    }
+
+    fn read_tree(&self, top: &Path, args: &[&str]) -> StoreResult<()> {
+        let args = [&["read-tree", "-m", "-u"][..], args].concat();
+        self.read("bringing a work tree along", &mut self.within(top, &args)).map(drop)
+    }
+
+    /// git in another work tree.
+    fn within(&self, top: &Path, args: &[&str]) -> Command {
         let mut command = self.command(&["-C"]);
-        command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").arg(top);
-        command.args(["read-tree", "-m", "-u", from, to]);
-        self.read("bringing a work tree along", &mut command).map(drop)
+        command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").arg(top).args(args);
+        command
     }
 
     /// The branch that a remote itself has checked out, as it was last seen.

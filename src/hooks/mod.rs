@@ -20,6 +20,7 @@ use crate::store::Backend;
 
 pub use install::{Done, Installed, install, uninstall};
 pub use probe::{Probe, Reached, note, probe};
+pub use push::Protected;
 
 /// The hooks, in the order in which git comes to them.
 pub const HOOKS: &[&str] = &[

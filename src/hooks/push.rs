@@ -22,16 +22,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// along, where the remote shares it. `input` has a line for each ref that is pushed.
 pub fn before_push(session: &Session, remote: &str, input: &str) -> Result<()> {
     check_branches(session, remote, input)?;
-    let shared = session.store.remotes().iter().any(|name| name == remote)
-        && session.store.other_ref(&session.store.seen_ref(remote))?.is_some();
+    let Some(remote) = named(session, remote) else { return Ok(()) };
+    let shared = session.store.other_ref(&session.store.seen_ref(&remote))?.is_some();
     if shared && session.view()?.state.settings().map_err(StoreError::from)?.syncs_on_push() {
-        let remote = Remote::called(session, remote)?;
+        let remote = Remote::called(session, &remote)?;
         // The code goes its way all the same; the next sync takes the tracker along.
         if let Err(error) = sync::sync(session, &remote, Pushing::Yes, PATIENCE) {
             session.notice(format!("the tracker did not go along: {}", error.message));
         }
     }
     Ok(())
+}
+
+/// The remote that is pushed to, by its name or its address.
+fn named(session: &Session, remote: &str) -> Option<String> {
+    let is_it = |name: &String| {
+        let has =
+            |key: &str| session.store.config_values(&format!("remote.{name}.{key}")).iter().any(|url| url == remote);
+        name == remote || has("url") || has("pushurl")
+    };
+    session.store.remotes().into_iter().find(is_it)
 }
 
 /// The branches that only finished work gets onto.

@@ -72,6 +72,9 @@ impl Hub<'_> {
         let Some(new) = &moved.new else {
             return Err(refused("tracker-stays", "the tracker is not taken away by a push", None));
         };
+        if self.over.store.kind_of(new) != Some("commit") {
+            return Err(refused("well-formed", "it is no commit", Some(new)));
+        }
         let judged = check(&self.over.store, moved.old.as_ref(), new, self.session.now(), &*self.session.progress);
         judged.map_err(|verdict| match verdict {
             Verdict::Broken(commit, broken) => refused(broken.rule, &broken.why, Some(&commit)),
@@ -102,7 +105,11 @@ impl Hub<'_> {
             None => None,
         };
         if let Some(old) = moved.old.as_ref().and_then(read) {
-            let renewed = new.as_ref().is_some_and(|new| new.nonce == old.nonce && new.generation >= old.generation);
+            // Whoever has recorded a claim does not give up its ticket: the claim ends first.
+            let recorded = issue.as_ref().and_then(|issue| issue.claim.as_ref()?.remote.as_ref());
+            let recorded = recorded.is_some_and(|remote| remote.nonce == old.nonce);
+            let renewed =
+                new.as_ref().is_some_and(|new| new.renews(&old) && (!recorded || new.expires_at >= old.expires_at));
             if !renewed && !self.is_free(&old, issue.as_ref()) {
                 return broken(&format!("{} holds the issue", old.by));
             }

@@ -6,6 +6,7 @@ use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
 use crate::domain::ops::state::{Finish, set_state};
 use crate::domain::refusal::{Decision, Refusal};
+use crate::domain::snapshot::Snapshot;
 use crate::domain::standing::standings;
 use crate::domain::state::State;
 use crate::error::Result;
@@ -19,6 +20,8 @@ use super::Prepared;
 pub struct Record {
     /// The issues.
     pub issues: Vec<IssueId>,
+    /// The commits that land.
+    pub commits: Vec<Named>,
     /// Verdicts on the tree that lands, for gates whose own verdict is another.
     verdicts: Vec<(IssueId, Judgement)>,
     landing: Landing,
@@ -29,6 +32,7 @@ pub fn record_of(session: &Session, named: &Named, onto: &str) -> Result<Record>
     let view = session.view()?;
     let mut record = Record {
         issues: Vec::new(),
+        commits: Vec::new(),
         verdicts: Vec::new(),
         landing: Landing { commit: named.commit.clone(), branch: onto.to_owned() },
     };
@@ -44,19 +48,39 @@ pub fn record_of(session: &Session, named: &Named, onto: &str) -> Result<Record>
     Ok(record)
 }
 
-/// Of the issues that landed commits name, those that do not say so, by the names they have there; and the others.
-pub fn unrecorded(view: &View, named: &Named) -> Result<(Vec<String>, Vec<IssueId>)> {
+/// Of the issues that landed commits name, those at work that do not say so; and those that do. Commits from before
+/// another landing are that one's, and what somebody else holds is theirs.
+pub fn unrecorded(session: &Session, view: &View, commits: &[Named]) -> Result<(Vec<String>, Vec<IssueId>)> {
+    let (actor, _) = session.actor(None)?;
     let (mut open, mut recorded) = (Vec::new(), Vec::new());
-    for name in &named.issues {
-        // An issue that is gone, or of another tracker, is nothing to be recorded.
-        let Some(issue) = name.parse::<IdPrefix>().ok().and_then(|id| resolve(&view.state, &id).ok()) else { continue };
-        let at_work = matches!(issue.state, State::InProgress | State::Gated);
-        match at_work && issue.landed.is_none() {
-            true => open.push(name.clone()),
-            false => recorded.extend(issue.landed.is_some().then_some(issue.id)),
+    for commit in commits {
+        for name in &commit.issues {
+            // An issue that is gone, or of another tracker, is nothing to be recorded.
+            let found = name.parse::<IdPrefix>().ok().and_then(|id| resolve(&view.state, &id).ok());
+            let Some(issue) = found else { continue };
+            let mine = issue.claim.as_ref().is_none_or(|claim| claim.by == actor);
+            match &issue.landed {
+                Some(landed) if landed.commit == commit.commit => recorded.push(issue.id),
+                None if mine && matches!(issue.state, State::InProgress | State::Gated) => open.push(name.clone()),
+                _ => {}
+            }
+        }
+        if !recorded.is_empty() {
+            break;
         }
     }
     Ok((open, recorded))
+}
+
+/// Of these issues, those that do not say that they have landed.
+pub fn not_landed(view: &View, issues: &[IssueId]) -> Result<Vec<String>> {
+    let mut open = Vec::new();
+    for id in issues {
+        let issue = view.state.issue(*id).map_err(StoreError::from)?;
+        let waits = issue.is_some_and(|issue| issue.landed.is_none() && issue.deleted.is_none());
+        open.extend(waits.then(|| id.to_string()));
+    }
+    Ok(open)
 }
 
 fn issues(view: &View, named: &Named) -> Result<Vec<Issue>> {

@@ -20,14 +20,21 @@ pub fn land(landing: &Landing<'_>) -> Result<Landed> {
         let target = git.rev_parse(&format!("refs/heads/{}^{{commit}}", landing.onto))?;
         let heads = Heads { tip: landing.tip()?, target: target.ok_or_else(|| landing.no_target())? };
         let record = match landing.look(&heads)? {
-            Found::Already(issues) => return landing.done(None, &heads, issues, true),
+            Found::Already(issues) => {
+                catch_up(landing, &heads)?;
+                return landing.done(None, &heads, issues, true);
+            }
             Found::Unrecorded(record) => {
                 record.make(session)?;
                 return landing.done(None, &heads, record.issues, false);
             }
             Found::Fit(record) => record,
         };
-        let trees = clean_trees(landing)?;
+        if landing.tip()? != heads.tip {
+            // It moved while its gates ran: what would land was not looked at.
+            continue;
+        }
+        let trees = clean_trees(landing, &heads)?;
         let (old, commit) = record.prepare(session)?;
         let branch = format!("refs/heads/{}", landing.onto);
         let reason = format!("jit land {}", landing.branch);
@@ -60,7 +67,7 @@ pub fn land(landing: &Landing<'_>) -> Result<Landed> {
 }
 
 /// The work trees in which the target is checked out; refused when one holds changes.
-fn clean_trees(landing: &Landing<'_>) -> Result<Vec<PathBuf>> {
+fn clean_trees(landing: &Landing<'_>, heads: &Heads) -> Result<Vec<PathBuf>> {
     let git = landing.git();
     let trees = git.work_trees_on(&landing.onto)?;
     for top in &trees {
@@ -68,8 +75,29 @@ fn clean_trees(landing: &Landing<'_>) -> Result<Vec<PathBuf>> {
             let message = format!("{} is checked out in {}, with changes", landing.onto, top.display());
             return Err(Error::new(Class::Refused, "target_changed", message).hint("commit them there, or git stash"));
         }
+        if let Err(why) = git.could_bring_along(top, &heads.target, &heads.tip) {
+            let message = format!(
+                "{} is checked out in {}, which cannot come along: {}",
+                landing.onto,
+                top.display(),
+                Error::from(why).message
+            );
+            return Err(Error::new(Class::Refused, "target_changed", message).hint("move what is in the way"));
+        }
     }
     Ok(trees)
+}
+
+/// Brings work trees along that a landing left behind which was cut off: those that hold what the branch held before.
+fn catch_up(landing: &Landing<'_>, heads: &Heads) -> Result<()> {
+    let git = landing.git();
+    let Some(before) = git.rev_parse(&format!("refs/heads/{}@{{1}}", landing.onto)).ok().flatten() else {
+        return Ok(());
+    };
+    let trees = git.work_trees_on(&landing.onto)?;
+    let behind: Vec<PathBuf> = trees.into_iter().filter(|top| git.holds(top, &before).unwrap_or(false)).collect();
+    bring_along(landing, &behind, &Heads { tip: heads.target.clone(), target: before });
+    Ok(())
 }
 
 /// Brings work trees along with their branch.

@@ -6,6 +6,7 @@
 mod decide;
 mod here;
 mod there;
+mod underway;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::domain::id::IssueId;
 use crate::error::{Class, Error, Result};
 use crate::git_process::{Git, Named};
+use crate::hooks::Protected;
 use crate::progress::Echo;
 use crate::session::{Session, View};
 use crate::store::CommitId;
@@ -23,6 +25,7 @@ use crate::sync::{self, Remote};
 use crate::verify::{Asked, examine_and_run};
 
 use decide::{Record, record_of};
+use underway::Underway;
 
 /// How long a landing goes on while others keep moving the branch or the tracker. Gates have limits of their own.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -63,8 +66,9 @@ pub struct Landed {
 
 /// Lands a branch, as often as it takes.
 pub fn land(session: &Session, wanted: &Wanted, echo: &Arc<dyn Echo>) -> Result<Landed> {
-    let branch = match wanted.branch.clone().or_else(|| session.store.branch()) {
-        Some(branch) => branch,
+    let given = wanted.branch.clone().filter(|branch| branch != "HEAD");
+    let branch = match given.or_else(|| session.store.branch()) {
+        Some(branch) => branch.strip_prefix("refs/heads/").unwrap_or(&branch).to_owned(),
         None => {
             return Err(Error::new(Class::Refused, "no_branch", "no branch is checked out")
                 .hint("jit land BRANCH, or git switch -c NAME"));
@@ -172,29 +176,57 @@ impl Landing<'_> {
             false => git.commits(&[&heads.tip, "--not", &heads.target])?,
         };
         let Some(newest) = commits.first() else { return Ok(Found::Already(Vec::new())) };
-        let named = Named { issues: issues_of(&commits), ..newest.clone() };
         let view = session.view()?;
         if landed {
-            let (open, recorded) = decide::unrecorded(&view, &named)?;
+            let (open, recorded) = match Underway::of(session, &heads.tip) {
+                // Cut off between the code and the tracker: it is known what was to be recorded.
+                Some(issues) => (decide::not_landed(&view, &issues)?, Vec::new()),
+                None => decide::unrecorded(session, &view, &commits)?,
+            };
             if open.is_empty() {
+                Underway::end(session);
                 return Ok(Found::Already(recorded));
             }
-            let named = Named { issues: open, ..named };
-            self.check(&view, &named)?;
+            let named = Named { issues: open, ..newest.clone() };
+            self.check(&view, &named, heads)?;
             return Ok(Found::Unrecorded(record_of(session, &named, &self.onto)?));
         }
-        self.check(&view, &named)?;
-        Ok(Found::Fit(record_of(session, &named, &self.onto)?))
+        let named = Named { issues: issues_of(&commits), ..newest.clone() };
+        self.check(&view, &named, heads)?;
+        let mut record = record_of(session, &named, &self.onto)?;
+        record.commits = commits;
+        Ok(Found::Fit(record))
     }
 
-    fn check(&self, view: &View, named: &Named) -> Result<()> {
+    /// Refuses what a hub would not take onto a protected branch, by the tracker as it will be.
+    fn check_protected(&self, heads: &Heads, record: &Record, (_, commit): &Prepared) -> Result<()> {
+        let view = self.session.view_at(commit.id.clone())?;
+        let Some(protected) = Protected::of(&view)?.filter(|protected| protected.covers(&self.onto)) else {
+            return Ok(());
+        };
+        let asked = protected.check(self.session, &view, &self.onto, &record.commits);
+        asked.map_err(|error| self.with_range(error.hint("jit verify RANGE --run"), heads))
+    }
+
+    /// Names the commits in a hint that speaks of some range, and the branch in one that speaks of the work tree.
+    fn with_range(&self, mut error: Error, heads: &Heads) -> Error {
+        let here = self.session.store.branch().as_ref() == Some(&self.branch);
+        error.hint = error.hint.map(|hint| match hint.starts_with("jit gate") && !here {
+            true => format!("git switch {} && {hint}", self.branch),
+            false => hint.replace("RANGE", &format!("{}..{}", short(&heads.target), self.branch)),
+        });
+        error
+    }
+
+    fn check(&self, view: &View, named: &Named, heads: &Heads) -> Result<()> {
         let asked = Asked { finish_trees: true, unnamed: true };
         let rows = examine_and_run(self.session, view, std::slice::from_ref(named), &asked, self.echo)?;
         let Some(row) = rows.iter().find(|row| !row.ok) else { return Ok(()) };
         let message = format!("{} may not land on {}: {}", self.branch, self.onto, row.line());
-        Err(Error::new(Class::Refused, "not_fit_to_land", message)
+        let error = Error::new(Class::Refused, "not_fit_to_land", message)
             .hint(row.way_out())
-            .details(serde_json::json!({ "branch": self.branch, "onto": self.onto, "commit": row })))
+            .details(serde_json::json!({ "branch": self.branch, "onto": self.onto, "commit": row }));
+        Err(self.with_range(error, heads))
     }
 
     fn done(&self, remote: Option<&Remote>, heads: &Heads, issues: Vec<IssueId>, already: bool) -> Result<Landed> {

@@ -7,6 +7,7 @@ use crate::sync::claims::settle;
 use crate::sync::{Deadline, Listing, Pushing, Remote, Tries, gather, join, remember, sync};
 
 use super::decide::Record;
+use super::underway::Underway;
 use super::{Found, Heads, Landed, Landing, PATIENCE, Prepared};
 
 pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
@@ -39,14 +40,16 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
             continue;
         }
         let limit = Deadline::after(PATIENCE);
+        let prepared = record.prepare(session)?;
+        landing.check_protected(&heads, &record, &prepared)?;
         if landing.not_atomic {
+            Underway::begin(session, &heads.tip, &record.issues)?;
             match push(landing, remote, &listing, &heads, None, limit)? {
                 Push::Done => return recorded(landing, remote, &heads, record),
                 push => tries.failed(remote, push, deadline)?,
             }
             continue;
         }
-        let prepared = record.prepare(session)?;
         match push(landing, remote, &listing, &heads, Some(&prepared), limit)? {
             Push::Done => {
                 adopt(landing, remote, &prepared)?;
@@ -62,6 +65,7 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
 fn recorded(landing: &Landing<'_>, remote: &Remote, heads: &Heads, record: Record) -> Result<Landed> {
     record.make(landing.session)?;
     sync(landing.session, remote, Pushing::Yes, PATIENCE)?;
+    Underway::end(landing.session);
     landing.done(Some(remote), heads, record.issues, false)
 }
 

@@ -3,6 +3,8 @@
 //! A plain commit is taken apart: its events must be lawful one by one, and its files exactly what they make of its
 //! parent. A merge is made again: it must be the very commit that joining its parents gives.
 
+use std::time::Duration;
+
 use crate::domain::event::{Body, Event};
 use crate::domain::lawful::{Broken, judge};
 use crate::domain::snapshot::Overlay;
@@ -10,7 +12,13 @@ use crate::domain::time::Timestamp;
 use crate::progress::Progress;
 
 use super::transact::{Base, files};
-use super::{Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, ancestry, merge, transact, vet};
+use super::{
+    Backend, CommitId, CommitInfo, FileChange, NewCommit, StoreError, ancestry, merge, message, transact, vet,
+};
+
+/// How far a commit may lie ahead of the hub's clock: what comes later must be later still, so that one far ahead would
+/// stop all clocks.
+const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a history is not taken.
 #[derive(Debug)]
@@ -80,6 +88,12 @@ fn check_commit<B: Backend>(store: &B, info: &CommitInfo, events: &[Event], cloc
             };
         }
         _ => return broken("merge", "it has more than two parents"),
+    }
+    if info.time > clock.plus(AHEAD) {
+        return broken("time", "it lies more than a day ahead of the hub's clock");
+    }
+    if !message::tells(&info.message, events) {
+        return broken("events-tell-all", "its message is not what its events make it");
     }
     if events.iter().any(|event| event.ts != info.time) {
         return broken("well-formed", "its events are of another time than itself");

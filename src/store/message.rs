@@ -57,6 +57,16 @@ pub fn compose(events: &[Event], command: &str, request: &str, subjects: &[Issue
     message
 }
 
+/// Whether a message is the one that a commit with `events` has. Only the fingerprint of the request is anybody's word.
+pub fn tells(message: &str, events: &[Event]) -> bool {
+    let trailers = Trailers::parse(message);
+    let expected = compose(events, trailers.command.as_deref().unwrap_or_default(), "", &trailers.subjects);
+    let known = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with(REQUEST)).map(|line| line.trim_end().to_owned()).collect()
+    };
+    known(message.trim_end()) == known(expected.trim_end())
+}
+
 /// Which event of several gives the subject line: what was asked for, rather than what it brought along.
 fn weight(event: &Event) -> u8 {
     match event.event.as_str() {

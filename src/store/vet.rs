@@ -33,8 +33,14 @@ pub fn vet<B: Backend>(store: &B, ours: Option<&CommitId>, theirs: &CommitId) ->
     check_tree(before.as_ref(), &state)
 }
 
-/// Refuses a commit that is not younger than its parents, or whose events cannot be read.
+/// No clock shows the first moment of the year 9000, in milliseconds; a commit that does would leave no later time to others.
+const NO_CLOCK: i64 = 221_845_392_000_000;
+
+/// Refuses a commit that is not younger than its parents, or of no possible time, or whose events cannot be read.
 pub fn check_commit<B: Backend>(store: &B, info: &CommitInfo) -> StoreResult<Vec<Event>> {
+    if info.time.millis() > NO_CLOCK {
+        return Err(unreadable(&format!("commit {}", info.id), "is of a time that no clock shows").into());
+    }
     for parent in &info.parents {
         if store.info(parent)?.time >= info.time {
             return Err(unreadable(&format!("commit {}", info.id), "is not younger than its parents").into());

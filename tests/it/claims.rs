@@ -378,3 +378,22 @@ fn going_to_work_by_state_is_a_claim_for_all_clones() {
     assert_eq!(claim(b, "bot:b", &id, &[]).code(5).error_code(), "claimed_by_other");
     assert_eq!((&a.issue(&id)["scope"], &a.issue(&id)["title"]), (&"remote".into(), &"y".into()));
 }
+
+#[test]
+fn a_claim_on_the_remote_stands_before_any_number_of_unseen_ones() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let id = a.ready("x");
+    fleet.settle();
+    claim(a, "bot:a", &id, &[]).ok();
+    claim(b, "bot:b", &id, &["--local"]).ok();
+    b.jit_as("bot:b", &["issue", "release", &id]).ok();
+    claim(b, "bot:b", &id, &["--local"]).ok();
+    b.jit(&["sync"]).ok();
+    a.jit(&["sync"]).ok();
+    fleet.settle();
+    assert_eq!((&a.issue(&id)["claim"]["by"], tickets(&fleet)), (&"bot:a".into(), 1));
+    a.jit_as("bot:a", &["issue", "heartbeat", &id]).ok();
+    a.jit_as("bot:a", &["issue", "update", &id, "--state", "done"]).ok();
+    assert_eq!(tickets(&fleet), 0);
+}

@@ -174,6 +174,19 @@ fn a_living_claim_is_not_taken_and_a_rule_not_broken_by_forged_events() {
         ("lawful", &x, "issue.merged", serde_json::json!({ "set": { "title": "taken" } })),
         ("lawful", &x, "issue.state_changed", serde_json::json!({ "from": "in_progress", "to": "done" })),
         ("known-event", &x, "issue.bewitched", serde_json::json!({})),
+        (
+            "gate-frozen",
+            &y,
+            "gate.overridden",
+            serde_json::json!({ "gate": "quick", "what": "redefined", "check": { "auto": true, "command": "true" } }),
+        ),
+        (
+            "gate-frozen",
+            &y,
+            "gate.added",
+            serde_json::json!({ "gate": "quick", "check": { "auto": true, "command": "true" } }),
+        ),
+        ("lawful", &y, "issue.landed", serde_json::json!({ "commit": "0", "branch": "main" })),
     ];
     for (rule, id, name, data) in cases {
         let forged = event(a, id, name, "bot:m", &data);
@@ -189,10 +202,72 @@ fn plant_with_message(repo: &Repo, id: &str, forged: &Value) {
     plant(repo, id, |_| (), &serde_json::json!([forged]));
     let tree = repo.git(&["rev-parse", "refs/jit^{tree}"]).ok().text();
     let parent = repo.git(&["rev-parse", "refs/jit^"]).ok().text();
-    let time = forged["ts"].as_str().expect("a time");
-    let message = format!("forged\n\nJit-Actor: bot:m\nJit-Time: {time}\nJit-Command: x\n");
+    let message = message_of(forged);
     let commit = repo.git(&["commit-tree", &tree, "-p", &parent, "-m", &message]).ok().text();
     repo.git(&["update-ref", "refs/jit", &commit]).ok();
+}
+
+/// The message that the program itself would write.
+fn message_of(event: &Value) -> String {
+    let text = |key: &str| event[key].as_str().expect("text").to_owned();
+    let (name, actor, time) = (text("event"), text("actor"), text("ts"));
+    let short = text("issue")[..8].to_owned();
+    format!("{name} {short} {actor}\n\nJit-Actor: {actor}\nJit-Time: {time}\nJit-Command: x\n")
+}
+
+#[test]
+fn a_message_that_lies_and_a_time_far_ahead_are_refused() {
+    let fleet = guarded(1);
+    let a = &fleet.clones[0];
+    let id = a.ready("x");
+    a.jit(&["sync"]).ok();
+    let (before, tip) = (fleet.held(), a.tip());
+    a.jit(&["issue", "comment", &id, "hm"]).ok();
+    let honest = a.git(&["log", "-1", "--format=%B", "refs/jit"]).ok().text();
+    for lie in [
+        "config.changed tracker human:boss",
+        &honest.replace("human:Ada", "human:boss"),
+        &honest.replace(&id[..8], "00000000"),
+    ] {
+        let commit = a.git(&["commit-tree", "refs/jit^{tree}", "-p", &tip, "-m", lie]).ok().text();
+        let pushed = a.git(&["push", "origin", &format!("{commit}:refs/tracker/jit")]);
+        assert!(pushed.stderr.contains("jit: rule"), "{pushed:#?}");
+        assert_eq!(fleet.held(), before);
+    }
+    a.git(&["update-ref", "refs/jit", &tip]).ok();
+    a.run(&["issue", "comment", &id, "late"]).env("JIT_CLOCK", "2999-01-01T00:00:00Z").output().ok();
+    refused(&fleet, &push(a), &before, "time");
+    let tree = a.git(&["push", "origin", "refs/heads/main^{tree}:refs/tracker/jit"]);
+    assert!(tree.code != Some(0) && fleet.held() == before, "{tree:#?}");
+}
+
+#[test]
+fn whatever_a_client_may_do_a_hub_takes() {
+    let fleet = guarded(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let (x, y) = (a.ready("x"), a.ready("y"));
+    a.jit(&["issue", "reject", &x, "--reason", "no"]).ok();
+    // A finished issue takes no gate; what a client refuses never comes to the hub.
+    assert_eq!(a.jit(&["gate", "pass", &x, "review", "--json"]).code(4).error_code(), "finished");
+    a.jit(&["sync"]).ok();
+    a.jit_as("bot:a", &["issue", "claim", &y, "--ttl", "1h"]).ok();
+    // Another tracker's issues come with their claims.
+    let other = a.beside("other");
+    a.git_in(a.outside(), &["init", "--quiet", "other"]).ok();
+    other.jit(&["init"]).ok();
+    let z = other.ready("z");
+    other.jit_as("bot:z", &["issue", "claim", &z]).ok();
+    other.write("all", other.jit(&["export"]).ok().stdout);
+    b.jit(&["import", "../other/all", "--skip-existing"]).ok();
+    b.jit(&["mirror", "refresh"]).ok();
+    b.jit(&["issue", "update", &z, "--state", "archived"]).ok();
+    a.jit(&["gate", "define", "review", "--title", "Other", "--replace"]).ok();
+    a.jit(&["gate", "add", &y, "review"]).ok();
+    fleet.settle();
+    fleet.hub.jit(&["fsck"]).ok();
+    let left = std::fs::read_dir(fleet.hub.path().join("jit")).expect("a folder").flatten();
+    let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("tmp_incoming")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -189,3 +189,117 @@ fn whoever_lands_beside_others_loses_nothing() {
         fleet.hub.git(&["merge-base", "--is-ancestor", &commit, "main"]).ok();
     }
 }
+
+/// Two branches of one repository without a remote, checked out in two work trees, with an issue on the second.
+fn two_trees() -> (Repo, std::path::PathBuf, String) {
+    let a = Repo::new();
+    let id = a.ready("x");
+    a.jit_as("bot:a", &["issue", "claim", &id]).ok();
+    a.git(&["branch", "work"]).ok();
+    let tree = a.outside().join("tree");
+    a.git(&["worktree", "add", "--quiet", tree.to_str().expect("text"), "work"]).ok();
+    std::fs::write(tree.join("work"), "work").expect("a file");
+    a.git_in(&tree, &["add", "."]).ok();
+    a.git_in(&tree, &["commit", "--quiet", "-m", &format!("work\n\nJit-Issue: {id}")]).ok();
+    (a, tree, id)
+}
+
+#[test]
+fn a_work_tree_that_cannot_come_along_keeps_everything_and_one_left_behind_catches_up() {
+    let (a, tree, id) = two_trees();
+    let run = || a.run_in(&tree, &["land", "--json"]).env("JIT_AGENT", "bot:a").output();
+    // A file that nobody tracks is in the way.
+    a.write("work", "mine");
+    let main = head(&a, "main");
+    assert_eq!(run().code(4).error_code(), "target_changed");
+    assert_eq!((head(&a, "main"), a.read("work")), (main.clone(), "mine".to_owned()));
+    std::fs::remove_file(a.path().join("work")).expect("it can be removed");
+    run().ok();
+    // As after a kill between the refs and the files.
+    a.git(&["read-tree", "-m", "-u", "main", &main]).ok();
+    assert!(!a.path().join("work").exists());
+    assert_eq!(run().ok().json()["already"], true);
+    assert_eq!((a.read("work"), a.git(&["status", "--porcelain"]).ok().stdout), ("work".to_owned(), String::new()));
+    assert_eq!(a.issue(&id)["state"], "done");
+}
+
+#[test]
+fn a_branch_that_moves_while_its_gates_run_is_looked_at_anew() {
+    let (a, tree, id) = two_trees();
+    a.gate("slow", "sleep 1; test ! -e bad", &[]);
+    a.jit(&["gate", "add", &id, "slow"]).ok();
+    let mut land = a.run_in(&tree, &["land", "--json"]).env("JIT_AGENT", "bot:a").spawn();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::fs::write(tree.join("bad"), "bad").expect("a file");
+    a.git_in(&tree, &["add", "."]).ok();
+    a.git_in(&tree, &["commit", "--quiet", "-m", &format!("bad\n\nJit-Issue: {id}")]).ok();
+    assert_eq!(land.wait().expect("it ends").code(), Some(4));
+    assert_ne!(a.issue(&id)["state"], "done");
+}
+
+#[test]
+fn landing_once_more_leaves_the_work_of_others_alone() {
+    let (fleet, id) = at_work("true");
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    a.jit(&["gate", "pass", &id, "review"]).ok();
+    a.jit(&["sync"]).ok();
+    // Somebody pushes unfinished work to the target, past everything.
+    let theirs = b.ready("theirs");
+    b.jit_as("bot:z", &["issue", "claim", &theirs, "--local"]).ok();
+    commit(b, &theirs, "theirs");
+    b.git(&["push", "--quiet", "origin", "HEAD:main"]).ok();
+    b.jit(&["sync"]).ok();
+    a.git(&["fetch", "--quiet", "origin", "main"]).ok();
+    a.git(&["rebase", "--quiet", "FETCH_HEAD"]).ok();
+    land(a, &[]).ok();
+    for run in [land(a, &[]), a.jit(&["land", "--json"])] {
+        assert_eq!(run.ok().json()["already"], true);
+    }
+    assert_eq!(
+        (&a.issue(&theirs)["state"], &a.issue(&theirs)["claim"]["by"]),
+        (&"in_progress".into(), &"bot:z".into())
+    );
+}
+
+#[test]
+fn a_landing_in_two_steps_that_was_cut_off_is_recorded_whatever_the_state() {
+    use std::os::unix::fs::PermissionsExt;
+    let fleet = Fleet::new(1);
+    let a = &fleet.clones[0];
+    let (ready, done) = (a.ready("ready"), a.ready("done"));
+    a.jit(&["issue", "update", &done, "--state", "done"]).ok();
+    a.jit(&["sync"]).ok();
+    a.git(&["switch", "--quiet", "-c", "work"]).ok();
+    commit(a, &ready, "one");
+    commit(a, &done, "two");
+    // The hub takes the code, and ends the line before the tracker.
+    let hook = fleet.hub.path().join("hooks/update");
+    std::fs::write(&hook, "#!/bin/sh\ncase $1 in refs/tracker/*) exit 1;; esac\n").expect("a hook");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("it can be made to run");
+    assert_eq!(land(a, &["--not-atomic"]).code(10).error_code(), "remote_refused");
+    assert_eq!(head(&fleet.hub, "main"), head(a, "work"));
+    std::fs::remove_file(&hook).expect("the hook goes");
+    land(a, &["--not-atomic"]).ok();
+    for id in [&ready, &done] {
+        assert_eq!((&a.issue(id)["state"], &a.issue(id)["landed"]["branch"]), (&"done".into(), &"main".into()));
+    }
+    assert_eq!(fleet.held(), a.tip());
+}
+
+#[test]
+fn what_a_hub_would_refuse_is_refused_before_the_push() {
+    let (fleet, id) = at_work("true");
+    let a = &fleet.clones[0];
+    fleet.hub.jit(&["hooks", "install", "--server"]).ok();
+    a.gate("each", "true", &["--stage", "commit"]);
+    a.jit(&["gate", "add", &id, "each"]).ok();
+    a.jit(&["config", "set", "hooks.protected_branches", "main"]).ok();
+    a.jit(&["gate", "pass", &id, "review"]).ok();
+    commit(a, &id, "more");
+    let refused = land(a, &[]).code(4);
+    assert_eq!(refused.error_code(), "push_refused");
+    let hint = refused.json()["error"]["hint"].as_str().expect("a hint").to_owned();
+    a.run_script(&format!("export JIT_AGENT=bot:a; {hint}"));
+    land(a, &[]).ok();
+    assert_eq!(head(&fleet.hub, "main"), head(a, "work"));
+}

@@ -83,7 +83,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "gates/",
         &["gates", "session", "store", "domain", "error", "environment", "file_lock", "git_process", "progress"],
     ),
-    ("land/", &["land", "verify", "sync", "session", "store", "domain", "error", "git_process", "progress"]),
+    ("land/", &["land", "hooks", "verify", "sync", "session", "store", "domain", "error", "git_process", "progress"]),
     ("verify.rs", &["gates", "session", "store", "domain", "error", "git_process", "progress"]),
     ("hooks/", &["hooks", "sync", "verify", "gates", "session", "store", "domain", "error", "git_process", "progress"]),
     ("report/", &["report", "domain", "error", "store", "progress", "verify", "sync", "land"]),

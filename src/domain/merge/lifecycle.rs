@@ -3,14 +3,16 @@
 //! In this order:
 //! 1. An issue deleted on one side and changed on the other stays.
 //! 2. Finished wins over not finished, whatever is later: work that is over is not undone by somebody who did not know.
-//! 3. The higher fencing number wins.
+//! 3. A living claim that was made on a remote wins over one made unseen, by who did not know of it.
+//!    Else the higher fencing number wins.
 //! 4. A living claim wins over one that has ended; of two living ones the one that was made on a remote, where it was
 //!    the only one, then the earlier, then the smaller token.
 //! 5. Else the later change.
 
+use crate::domain::apply::forget_ended;
 use crate::domain::event::{Body, LostClaim, Overridden, Restored};
 use crate::domain::id::EventId;
-use crate::domain::issue::{Claim, ENDED_CLAIMS, Issue, LastClaim};
+use crate::domain::issue::{Claim, Issue, LastClaim};
 use crate::domain::name::Actor;
 use crate::domain::state::State;
 
@@ -148,6 +150,11 @@ fn first_stands(base: Option<&Issue>, x: &Issue, y: &Issue, fields: &Fields) -> 
         (false, false) => {}
         _ => return later(),
     }
+    match (is_unseen_winner(x, y), is_unseen_winner(y, x)) {
+        (true, false) => return true,
+        (false, true) => return false,
+        _ => {}
+    }
     if generation(x) != generation(y) {
         return generation(x) > generation(y);
     }
@@ -162,6 +169,14 @@ fn first_stands(base: Option<&Issue>, x: &Issue, y: &Issue, fields: &Fields) -> 
     }
 }
 
+/// Whether `mine` is held by a claim that was made on a remote, of which `other` knows nothing, and `other` was not.
+fn is_unseen_winner(mine: &Issue, other: &Issue) -> bool {
+    let Some(claim) = mine.claim.as_ref().filter(|claim| claim.remote.is_some()) else { return false };
+    let known = token(other) == Some(claim.token) || other.ended_claims.contains(&claim.token);
+    let remote = other.last_claim.as_ref().is_some_and(|last| last.remote.is_some());
+    !known && !remote
+}
+
 fn token(issue: &Issue) -> Option<EventId> {
     issue.last_claim.as_ref().map(|last| last.token)
 }
@@ -169,8 +184,10 @@ fn token(issue: &Issue) -> Option<EventId> {
 /// The claim, what is remembered of it, and of those that ended.
 fn claims(base: Option<&Issue>, winner: &Issue, loser: &Issue, issue: &mut Issue) {
     let mut newest = generation(winner).max(generation(loser));
-    if generation(winner) == generation(loser) && token(winner).is_some() && token(winner) != token(loser) {
-        // One number was given out twice: a higher one leaves both behind, and every ticket that bears it.
+    let outdone =
+        generation(winner) == generation(loser) || (winner.claim.is_some() && generation(winner) < generation(loser));
+    if outdone && token(winner).is_some() && token(winner) != token(loser) {
+        // One number was given out twice, or a lower one stands: a higher one leaves both behind, and every ticket that bears it.
         newest = newest.saturating_add(1);
     }
     let (mine, other) = (winner.claim.as_ref(), loser.claim.as_ref());
@@ -193,10 +210,13 @@ fn claims(base: Option<&Issue>, winner: &Issue, loser: &Issue, issue: &mut Issue
     let mut ended = &winner.ended_claims | &loser.ended_claims;
     ended.extend([winner, loser].into_iter().filter_map(token));
     ended.retain(|ended| Some(*ended) != token(issue));
-    while ended.len() > ENDED_CLAIMS {
-        ended.pop_first();
-    }
     issue.ended_claims = ended;
+    let nonce = |issue: &Issue| Some(issue.last_claim.as_ref()?.remote.as_ref()?.nonce.clone());
+    let mut tickets = &winner.ended_tickets | &loser.ended_tickets;
+    tickets.extend([winner, loser].into_iter().filter_map(nonce));
+    tickets.retain(|ended| Some(ended) != nonce(issue).as_ref());
+    issue.ended_tickets = tickets;
+    forget_ended(issue);
 }
 
 /// One claim as two sides know it: the longer lease, and every gate that was put on.

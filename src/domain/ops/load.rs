@@ -145,6 +145,7 @@ fn whole(draft: &mut Draft<'_>, sketch: &Sketch) -> Issue {
         claim: None,
         last_claim: None,
         ended_claims: BTreeSet::new(),
+        ended_tickets: BTreeSet::new(),
         dependencies: sketch.dependencies.clone(),
         gates: sketch.gates.iter().map(|key| (key.clone(), Verdict::pending())).collect(),
         context: sketch.context.clone(),

@@ -96,6 +96,9 @@ fn enter(draft: &mut Draft<'_>, issue: &Issue, given: &Given, judgement: Judgeme
     if issue.state.is_finished() && !passed {
         return Err(Refusal::Finished { id: issue.id, state: issue.state, what: "verdicts" });
     }
+    if issue.state.is_finished() && !issue.gates.contains_key(&judgement.gate) {
+        return Err(Refusal::Finished { id: issue.id, state: issue.state, what: "gates" });
+    }
     if !issue.gates.contains_key(&judgement.gate) {
         put_on(draft, issue, &judgement.gate)?;
     }

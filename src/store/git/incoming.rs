@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -22,7 +23,8 @@ impl Incoming {
     pub fn open(store: &GitStore, quarantine: &Path) -> StoreResult<Self> {
         let io = |source| StoreError::Io { doing: "looking at what was pushed".to_owned(), source };
         fs::create_dir_all(&store.state_dir).map_err(io)?;
-        let folder = tempfile::Builder::new().prefix("tmp_incoming_").tempdir_in(&store.state_dir).map_err(io)?;
+        sweep(&store.state_dir);
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&store.state_dir).map_err(io)?;
         let dir = folder.path();
         fs::create_dir_all(dir.join("objects/info")).map_err(io)?;
         fs::create_dir_all(dir.join("refs")).map_err(io)?;
@@ -39,6 +41,21 @@ impl Incoming {
         fs::write(dir.join("objects/info/alternates"), lines.concat()).map_err(io)?;
         let opened = GitStore::open_at(dir, Some(dir), Some(store.ref_name()))?;
         Ok(Self { store: opened, folder })
+    }
+}
+
+/// How the folders are called.
+const PREFIX: &str = "tmp_incoming_";
+/// Nothing takes this long to be looked at.
+const LONG_AGO: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Takes away what killed processes left.
+fn sweep(state_dir: &Path) {
+    for entry in fs::read_dir(state_dir).into_iter().flatten().flatten() {
+        let old = || entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && old().is_some_and(|age| age > LONG_AGO) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

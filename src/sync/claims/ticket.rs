@@ -71,7 +71,10 @@ impl Ticket {
         if last.remote.as_ref().is_some_and(|remote| remote.nonce == self.nonce) {
             return issue.claim.as_ref().is_none_or(|claim| claim.token != last.token);
         }
-        last.generation > self.generation || (last.generation == self.generation && self.is_withdrawn())
+        // A higher number of a claim that was made unseen says nothing: who made it did not know of this one.
+        let passed = last.generation > self.generation && last.remote.is_some();
+        let given_up = last.generation >= self.generation && self.is_withdrawn();
+        passed || given_up || issue.ended_tickets.contains(&self.nonce)
     }
 
     /// Whether the lease ran out, as far as the ticket and the tracker know.
@@ -85,6 +88,12 @@ impl Ticket {
     /// The same claim with a lease that has ended: free for whoever comes next.
     pub fn withdrawn(&self) -> Self {
         Self { expires_at: Some(Timestamp::from_millis(0)), ..self.clone() }
+    }
+
+    /// Whether this is the same claim as `before`, with another lease.
+    pub fn renews(&self, before: &Self) -> bool {
+        (&self.nonce, &self.by, self.issue, self.at) == (&before.nonce, &before.by, before.issue, before.at)
+            && self.generation >= before.generation
     }
 
     /// Whether nobody ever held the issue by it.
