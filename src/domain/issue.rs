@@ -41,7 +41,7 @@ pub struct Issue {
     #[serde(default)]
     pub ended_claims: BTreeSet<EventId>,
     /// The nonces of earlier claims that were made on a remote, of [`ENDED_CLAIMS`] at most.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default)]
     pub ended_tickets: BTreeSet<String>,
     /// Issues this one waits for, sorted.
     pub dependencies: BTreeSet<IssueId>,

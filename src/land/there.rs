@@ -18,14 +18,14 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
     loop {
         // Running gates takes its own time; what talks to the remote has this much.
         let limit = Deadline::after(PATIENCE);
-        let listing = remote.list(&[&branch, "refs/tracker/claims/*"], limit.left())?;
+        let listing = remote.list(&[&branch, "refs/tracker/claims/*"], limit.ask())?;
         tries.saw(&listing);
         gather(session, remote, &listing, limit)?;
         let target = listing.others.iter().find(|(name, _)| *name == branch).map(|(_, id)| id.clone());
         let heads = Heads { tip: landing.tip()?, target: target.ok_or_else(|| landing.no_target())? };
         if landing.git().rev_parse(&format!("{}^{{commit}}", heads.target))?.is_none() {
             let refspec = format!("+{branch}:refs/remotes/{}/{}", remote.name, landing.onto);
-            remote.fetch(&[refspec], Fetch::Missing, limit.left())?;
+            remote.fetch(&[refspec], Fetch::Missing, limit.transfer())?;
         }
         let record = match landing.look(&heads)? {
             Found::Already(issues) => {
@@ -85,7 +85,7 @@ fn push(
         let held = listing.shared.as_ref().map_or_else(String::new, |held| held.0.clone());
         updates.push(Update { from: commit.id.0.clone(), to: remote.shared.clone(), expected: Some(held) });
     }
-    let answer = remote.push(&updates, prepared.is_some(), limit.left());
+    let answer = remote.push(&updates, prepared.is_some(), limit.transfer());
     if let Ok(pushed) = &answer {
         let all: Vec<Push> = updates.iter().map(|update| pushed.of(&update.to)).collect();
         if all.iter().all(|push| *push == Push::Done) {
@@ -100,7 +100,7 @@ fn push(
         }
     }
     // The answer was lost, or there was none: what the remote holds tells.
-    let now = remote.list(&[&branch], limit.left())?;
+    let now = remote.list(&[&branch], limit.ask())?;
     let there = now.others.iter().any(|(name, id)| *name == branch && *id == heads.tip);
     let holds = |id: &crate::store::CommitId| {
         now.shared.as_ref().is_some_and(|held| ancestry::is_ancestor(&landing.session.store, id, held).unwrap_or(false))

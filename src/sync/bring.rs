@@ -12,12 +12,12 @@ use super::{Deadline, News, join, unusable};
 /// Takes over the tracker of a remote in a repository that has none. False when the remote has none either.
 pub fn adopt(session: &Session, remote: &Remote) -> Result<bool> {
     let deadline = Deadline::after(super::PATIENCE);
-    let listing = remote.list(&[], deadline.left())?;
+    let listing = remote.list(&[], deadline.ask())?;
     let Some(theirs) = bring(session, remote, &listing, deadline)?.into_iter().next() else { return Ok(false) };
     let adopted = vet::vet(&session.store, None, &theirs);
     if let (Err(StoreError::Unreadable(_)), true) = (&adopted, session.store.is_partial()) {
         let refspec = format!("+{}:{}", remote.shared, session.store.seen_ref(&remote.name));
-        remote.fetch(&[refspec], Fetch::Again, deadline.left())?;
+        remote.fetch(&[refspec], Fetch::Again, deadline.transfer())?;
         vet::vet(&session.reopen()?.store, None, &theirs).map_err(|why| unusable(why, &remote.name))?;
     } else {
         adopted.map_err(|why| unusable(why, &remote.name))?;
@@ -39,11 +39,11 @@ pub fn adopt(session: &Session, remote: &Remote) -> Result<bool> {
 /// Fetches all objects of a remote's tracker again, also those that seem to be here. False when it has none.
 pub fn fetch_again(session: &Session, remote: &Remote) -> Result<bool> {
     let deadline = Deadline::after(super::PATIENCE);
-    if remote.list(&[], deadline.left())?.shared.is_none() {
+    if remote.list(&[], deadline.ask())?.shared.is_none() {
         return Ok(false);
     }
     let refspec = format!("+{}:{}", remote.shared, session.store.seen_ref(&remote.name));
-    remote.fetch(&[refspec], Fetch::Again, deadline.left())?;
+    remote.fetch(&[refspec], Fetch::Again, deadline.transfer())?;
     Ok(true)
 }
 
@@ -66,26 +66,26 @@ pub(super) fn bring(
         refspecs.push(own.0.clone());
     }
     if !refspecs.is_empty() {
-        let mut fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.left());
+        let mut fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.transfer());
         // The remote has just answered: another process here may be at the same ref.
         for pause in [5, 20, 50, 100, 200] {
             if fetched.is_ok() || listing.shared.is_none() {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(pause));
-            fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.left());
+            fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.transfer());
         }
         if fetched.is_err() && listing.own.is_some() {
             // Not every remote gives out objects by their ids: then by the name.
             let by_name = refspecs.iter().map(|spec| if spec.contains(':') { spec.clone() } else { "refs/jit".into() });
-            remote.fetch(&by_name.collect::<Vec<_>>(), Fetch::Missing, deadline.left())?;
+            remote.fetch(&by_name.collect::<Vec<_>>(), Fetch::Missing, deadline.transfer())?;
         } else {
             fetched?;
         }
         store.look_again();
     }
     if store.is_cut_short() {
-        remote.fetch(&[format!("+{}:{seen}", remote.shared)], Fetch::Past, deadline.left())?;
+        remote.fetch(&[format!("+{}:{seen}", remote.shared)], Fetch::Past, deadline.transfer())?;
         store.look_again();
     }
     // The ref may have moved on between the asking and the fetching.
@@ -100,7 +100,7 @@ pub(super) fn join_whole(session: &Session, remote: &Remote, theirs: &CommitId, 
     match joined {
         Err(error) if partial && error.code == "remote_unusable" => {
             let refspec = format!("+{}:{}", remote.shared, session.store.seen_ref(&remote.name));
-            remote.fetch(&[refspec], Fetch::Again, deadline.left())?;
+            remote.fetch(&[refspec], Fetch::Again, deadline.transfer())?;
             join(&session.reopen()?, theirs, &remote.name)
         }
         joined => joined,

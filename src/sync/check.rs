@@ -41,7 +41,7 @@ fn bad(what: &'static str, found: impl Into<String>, hint: impl Into<String>) ->
 pub fn check(session: &Session, remote: &Remote, limit: Duration) -> Result<Vec<Finding>> {
     let deadline = Deadline::after(limit);
     let mut findings = configuration(session, remote);
-    let listing = match remote.list(&[], deadline.left()) {
+    let listing = match remote.list(&[], deadline.ask()) {
         Ok(listing) => listing,
         Err(error) => {
             findings.push(bad("reachable", error.message, format!("git ls-remote {}", remote.name)));
@@ -110,14 +110,14 @@ fn probe(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Vec<F
     // The tracker's first commit costs nothing where the tracker is already.
     let make = [update(&tip.0, name(1), ""), update(&tip.0, name(2), "")];
     let (mut findings, mut made) = (Vec::new(), Vec::new());
-    let atomic = remote.push(&make, true, deadline.left());
+    let atomic = remote.push(&make, true, deadline.transfer());
     let took = |pushed: &crate::git_process::Pushed, n: u8| pushed.of(&name(n)) == Push::Done;
     if atomic.as_ref().is_ok_and(|pushed| took(pushed, 1) && took(pushed, 2)) {
         findings.push(good("refs", "it takes refs that are no branches, for claims"));
         findings.push(good("atomic", "it moves several refs together, for jit land"));
         made = vec![name(1), name(2)];
     } else {
-        let single = remote.push(&make[..1], false, deadline.left());
+        let single = remote.push(&make[..1], false, deadline.transfer());
         match single {
             Ok(pushed) if took(&pushed, 1) => {
                 made.push(name(1));
@@ -135,7 +135,7 @@ fn probe(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Vec<F
     }
     for name in &made {
         let gone = Update { from: String::new(), to: name.clone(), expected: Some(tip.0.clone()) };
-        if !remote.push(&[gone], false, deadline.left()).is_ok_and(|pushed| pushed.of(name) == Push::Done) {
+        if !remote.push(&[gone], false, deadline.transfer()).is_ok_and(|pushed| pushed.of(name) == Push::Done) {
             findings.push(bad(
                 "deletion",
                 format!("{name} could not be taken away again"),

@@ -104,18 +104,38 @@ pub fn unusable(why: StoreError, from: &str) -> Error {
     }
 }
 
-/// What is left until a moment, or an error when there is nothing.
+/// Until when something is tried.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(Instant);
+pub struct Deadline {
+    end: Instant,
+    /// What a transfer may take that is on its way: who is in a hurry gives it no more.
+    transfer: Duration,
+}
+
+/// From here on nobody is in a hurry.
+const NO_HURRY: Duration = Duration::from_secs(60);
+/// How long objects may be on their way when nobody is in a hurry.
+const TRANSFER: Duration = Duration::from_secs(60 * 60);
 
 impl Deadline {
     /// So long from now.
     pub fn after(span: Duration) -> Self {
-        Self(Instant::now() + span)
+        let transfer = if span < NO_HURRY { Duration::ZERO } else { TRANSFER };
+        Self { end: Instant::now() + span, transfer }
     }
 
     /// What is left.
     pub fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// What a question may take: after a long transfer there is still time to ask.
+    pub fn ask(self) -> Duration {
+        self.left().max(self.transfer.min(NO_HURRY))
+    }
+
+    /// What a transfer of objects may take.
+    pub fn transfer(self) -> Duration {
+        self.left().max(self.transfer)
     }
 }

@@ -39,7 +39,7 @@ pub struct Synced {
 /// Fetches the remote's tracker to where it is kept, and joins nothing. Gives its commit and how many are new.
 pub fn fetch(session: &Session, remote: &Remote, limit: Duration) -> Result<(Option<CommitId>, usize)> {
     let deadline = Deadline::after(limit);
-    let listing = remote.list(&[], deadline.left())?;
+    let listing = remote.list(&[], deadline.ask())?;
     bring(session, remote, &listing, deadline)?;
     let Some(theirs) = listing.shared else { return Ok((None, 0)) };
     let hidden: Vec<CommitId> = session.store.tip()?.into_iter().collect();
@@ -51,7 +51,7 @@ pub fn fetch(session: &Session, remote: &Remote, limit: Duration) -> Result<(Opt
 pub fn push(session: &Session, remote: &Remote, limit: Duration) -> Result<(usize, CommitId)> {
     let deadline = Deadline::after(limit);
     let tip = session.store.tip()?.ok_or_else(|| session.absence())?;
-    let listing = remote.list(&[], deadline.left())?;
+    let listing = remote.list(&[], deadline.ask())?;
     let moved = || {
         Error::new(Class::Outside, "remote_moved", format!("{} has what this tracker lacks", remote.name))
             .hint(format!("jit sync {}", remote.name))
@@ -83,7 +83,7 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
     let mut tries = Tries::default();
     let claims = format!("{CLAIMS}*");
     loop {
-        let listing = remote.list(&[&claims], deadline.left())?;
+        let listing = remote.list(&[&claims], deadline.ask())?;
         tries.saw(&listing);
         done.news.add(gather(session, remote, &listing, deadline)?);
         done.news.add(join_seen(session, remote)?);
@@ -211,14 +211,14 @@ fn count(session: &Session, tip: &CommitId, theirs: Option<&CommitId>) -> Result
 /// Pushes a commit. A push whose answer was lost is settled by asking for the ref again.
 pub(super) fn send(session: &Session, remote: &Remote, tip: &CommitId, deadline: Deadline) -> Result<Push> {
     let update = Update { from: tip.0.clone(), to: remote.shared.clone(), expected: None };
-    let (answer, said) = match remote.push(&[update], false, deadline.left()) {
+    let (answer, said) = match remote.push(&[update], false, deadline.transfer()) {
         Ok(pushed) => (Ok(pushed.of(&remote.shared)), pushed.said),
         Err(why) => (Err(why), Vec::new()),
     };
     match answer {
         Ok(push @ Push::Denied(_)) => Err(remote.denied(&remote.shared, &push, &said)),
         Ok(Push::Unanswered) | Err(StoreError::Git { .. }) => {
-            let now = remote.list(&[], deadline.left())?.shared;
+            let now = remote.list(&[], deadline.ask())?.shared;
             let there = |now: &CommitId| ancestry::is_ancestor(&session.store, tip, now).unwrap_or(false);
             match (now.is_some_and(|now| there(&now)), answer) {
                 (true, _) => Ok(Push::Done),

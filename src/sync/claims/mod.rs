@@ -150,7 +150,7 @@ pub fn claim(session: &Session, remote: &Remote, manners: &Manners, id: &IdPrefi
 fn look(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Listing> {
     settle::mend(session, remote, deadline)?;
     let pattern = format!("{CLAIMS}*");
-    let listing = remote.list(&[&pattern], deadline.left())?;
+    let listing = remote.list(&[&pattern], deadline.ask())?;
     round::gather(session, remote, &listing, deadline)?;
     Ok(listing)
 }
@@ -239,14 +239,14 @@ impl Attempt<'_> {
     fn push_ticket(&self, name: &str, object: &str, expected: String) -> Result<(Push, Vec<String>)> {
         let remote = self.remote;
         let update = Update { from: object.to_owned(), to: name.to_owned(), expected: Some(expected) };
-        let answer = remote.push(&[update], false, self.deadline.left());
+        let answer = remote.push(&[update], false, self.deadline.transfer());
         if let Ok(pushed) = &answer
             && pushed.of(name) != Push::Unanswered
         {
             return Ok((pushed.of(name), pushed.said.clone()));
         }
         // The nonce tells whether it is ours that stands there.
-        let now = remote.list(&[name], self.deadline.left())?;
+        let now = remote.list(&[name], self.deadline.ask())?;
         match answer {
             _ if now.others.iter().any(|(_, there)| there == object) => Ok((Push::Done, Vec::new())),
             Err(why) if now.others.is_empty() => Err(remote.unreachable(why)),

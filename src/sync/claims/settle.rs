@@ -51,7 +51,7 @@ pub fn settle(session: &Session, remote: &Remote, listing: &Listing, deadline: D
     }
     let gone = over.into_iter().map(|(to, object)| Update { from: String::new(), to, expected: Some(object) });
     // Each by its exact value: whoever claims anew meanwhile is not disturbed.
-    let _ = remote.push(&gone.collect::<Vec<_>>(), false, deadline.left());
+    let _ = remote.push(&gone.collect::<Vec<_>>(), false, deadline.transfer());
     Ok(())
 }
 
@@ -81,7 +81,7 @@ pub fn withdraw(session: &Session, remote: &Remote, intent: Intent, deadline: De
     let Ok(object) = session.store.write_blob(made.ticket.withdrawn().encode()) else { return };
     let update = Update { from: object, to: made.name.clone(), expected: Some(made.object.clone()) };
     // What stands there now may be another's: then there is nothing to withdraw.
-    if let Ok(pushed) = remote.push(&[update], false, deadline.left())
+    if let Ok(pushed) = remote.push(&[update], false, deadline.transfer())
         && matches!(pushed.of(&made.name), Push::Done | Push::Moved)
     {
         intent.end();
@@ -137,12 +137,13 @@ pub fn heartbeat(session: &Session, manners: &Manners, id: &crate::domain::id::I
     let tell = |old: &str| -> Result<(Push, Option<String>)> {
         let remote = Remote::meant(session, None)?;
         let update = Update { from: object.clone(), to: name.clone(), expected: Some(old.to_owned()) };
-        let pushed = remote.push(&[update], false, deadline.left()).map_err(|why| remote.unreachable(why))?.of(&name);
+        let pushed =
+            remote.push(&[update], false, deadline.transfer()).map_err(|why| remote.unreachable(why))?.of(&name);
         if pushed != Push::Moved {
             return Ok((pushed, None));
         }
         // A heartbeat that was cut off may have told the remote, and not the tracker.
-        let refs = remote.list(&[&name], deadline.left())?.others;
+        let refs = remote.list(&[&name], deadline.ask())?.others;
         let own = ticket::read(session, &remote, &refs, deadline)?.iter().any(|there| there.nonce == ticket.nonce);
         Ok((pushed, refs.into_iter().next().filter(|_| own).map(|(_, object)| object)))
     };

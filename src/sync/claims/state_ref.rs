@@ -52,7 +52,7 @@ impl Attempt<'_> {
         }
         // The sync has taken the old ticket away. Without a new one the claim is safe by the tracker alone.
         let update = Update { from: object, to: claim_ref(id), expected: Some(String::new()) };
-        let _ = remote.push(&[update], false, self.deadline.left());
+        let _ = remote.push(&[update], false, self.deadline.transfer());
         Ok(Outcome::Won(Box::new(change)))
     }
 
@@ -61,7 +61,7 @@ impl Attempt<'_> {
         let (session, remote) = (self.session, self.remote);
         let mut tries = Tries::default();
         loop {
-            let listing = remote.list(&[], self.deadline.left())?;
+            let listing = remote.list(&[], self.deadline.ask())?;
             tries.saw(&listing);
             for theirs in bring(session, remote, &listing, self.deadline)? {
                 let there = session.view_at(theirs.clone())?.state.issue(id).map_err(StoreError::from)?;

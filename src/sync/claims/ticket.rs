@@ -125,10 +125,10 @@ impl Ticket {
 pub fn read(session: &Session, remote: &Remote, refs: &[(String, String)], deadline: Deadline) -> Result<Vec<Ticket>> {
     let missing = refs.iter().filter(|(_, object)| session.store.read_blob(object).is_err());
     let missing: Vec<String> = missing.map(|(name, _)| name.clone()).collect();
-    if !missing.is_empty() && remote.fetch(&missing, Fetch::Missing, deadline.left()).is_err() {
+    if !missing.is_empty() && remote.fetch(&missing, Fetch::Missing, deadline.transfer()).is_err() {
         // One that went away meanwhile spoils the fetch of all: then one by one.
         for name in &missing {
-            let _ = remote.fetch(std::slice::from_ref(name), Fetch::Missing, deadline.left());
+            let _ = remote.fetch(std::slice::from_ref(name), Fetch::Missing, deadline.transfer());
         }
     }
     let read = |(name, object): &(String, String)| Ticket::parse(name, &session.store.read_blob(object).ok()?).ok();
