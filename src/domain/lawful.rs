@@ -21,6 +21,10 @@ use super::state::{Stage, State};
 use super::table::Entry;
 use super::time::Timestamp;
 
+/// How many fencing numbers a claim may leave out. Each stands for a claim elsewhere that nobody told of; a number at
+/// the end of all would leave none for those to come.
+pub const NUMBERS_LEFT_OUT: u64 = 1000;
+
 /// A rule that an event breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
@@ -229,6 +233,9 @@ impl Judge<'_> {
         let last = issue.last_claim.as_ref().map_or(0, |last| last.generation);
         if claimed.generation <= last {
             return breaks("fencing", format!("the number {} was given out, the last is {last}", claimed.generation));
+        }
+        if claimed.generation > last.saturating_add(NUMBERS_LEFT_OUT) {
+            return breaks("fencing", format!("the number {} is far from the last, {last}", claimed.generation));
         }
         self.is_unblocked(issue)?;
         let standings = standings(self.state, issue)?;

@@ -31,6 +31,13 @@ impl Git {
         self.read(doing, self.command(&args).stdin(spooled(doing, script.as_bytes())?)).map(drop)
     }
 
+    /// Why a branch moved last, as its reflog says; empty where it says nothing.
+    pub fn last_move(&self, branch: &str) -> StoreResult<String> {
+        let name = format!("refs/heads/{branch}");
+        let mut command = self.command(&["log", "--walk-reflogs", "--max-count=1", "--format=%gs", &name, "--"]);
+        self.read("reading a reflog", &mut command)
+    }
+
     /// The work trees in which a branch is checked out.
     pub fn work_trees_on(&self, branch: &str) -> StoreResult<Vec<PathBuf>> {
         let listed = self.read("listing work trees", &mut self.command(&["worktree", "list", "--porcelain", "-z"]))?;

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,10 +13,17 @@ use crate::store::{StoreError, StoreResult};
 /// How long a process that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How long it is waited for the end of what is only said.
+const BRIEFLY: Duration = Duration::from_millis(100);
+
 /// Runs a command to its end, and gives what it printed. One that is not through within `limit` is ended, and said
 /// to have timed out.
 pub fn output(doing: &str, command: &mut Command, limit: Duration) -> StoreResult<Output> {
     let io = |source| StoreError::Io { doing: format!("{doing}: starting git"), source };
+    let failed = |message: String| StoreError::Git { doing: doing.to_owned(), message };
+    if limit.is_zero() {
+        return Err(failed("there was no time left for it".to_owned()));
+    }
     command.stdout(Stdio::piped());
     let mut child = command.spawn().map_err(io)?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -32,13 +40,16 @@ pub fn output(doing: &str, command: &mut Command, limit: Duration) -> StoreResul
             if ended.recv_timeout(GRACE).is_err() {
                 send(Signal::KILL);
             }
-            let message = format!("no answer within {}", humantime::format_duration(limit));
-            return Err(StoreError::Git { doing: doing.to_owned(), message });
+            return Err(failed(format!("no answer within {}", humantime::format_duration(limit))));
         }
     };
-    // What git started may hold its end of the pipe a little longer.
-    let take = |from: Receiver<Vec<u8>>| from.recv_timeout(GRACE).unwrap_or_default();
-    Ok(Output { status, stdout: take(stdout), stderr: take(stderr) })
+    // What git started in the background may hold the other end of a pipe for as long as it lives.
+    let (stdout, whole) = stdout.take(GRACE);
+    if !whole {
+        return Err(failed("its answer did not come to an end".to_owned()));
+    }
+    let (stderr, _) = stderr.take(BRIEFLY);
+    Ok(Output { status, stdout, stderr })
 }
 
 fn wait(mut child: Child) -> Receiver<std::io::Result<ExitStatus>> {
@@ -48,15 +59,34 @@ fn wait(mut child: Child) -> Receiver<std::io::Result<ExitStatus>> {
     receiver
 }
 
-fn reader(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
+/// What comes through a pipe, read by a thread of its own.
+struct Reader {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    end: Receiver<()>,
+}
+
+impl Reader {
+    /// What has come, and whether that is all: waits so long for the end.
+    fn take(self, patience: Duration) -> (Vec<u8>, bool) {
+        let whole = self.end.recv_timeout(patience).is_ok();
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut *bytes), whole)
+    }
+}
+
+fn reader(pipe: Option<impl Read + Send + 'static>) -> Reader {
+    let (sender, end) = channel();
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let shared = bytes.clone();
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
+        let mut chunk = [0; 8192];
         if let Some(mut pipe) = pipe {
             // What could be read before an error is what there is.
-            let _ = pipe.read_to_end(&mut bytes);
+            while let Ok(count @ 1..) = pipe.read(&mut chunk) {
+                shared.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..count]);
+            }
         }
-        sender.send(bytes)
+        sender.send(())
     });
-    receiver
+    Reader { bytes, end }
 }

@@ -5,6 +5,7 @@
 
 use crate::domain::id::IssueId;
 use crate::domain::issue::Issue;
+use crate::domain::lawful::NUMBERS_LEFT_OUT;
 use crate::domain::snapshot::Snapshot;
 use crate::error::{Class, Error, Result};
 use crate::session::{Session, View};
@@ -118,8 +119,14 @@ impl Hub<'_> {
             }
         }
         let last = issue.as_ref().and_then(|issue| issue.last_claim.as_ref()).map_or(0, |last| last.generation);
-        if moved.old.is_none() && new.is_some_and(|new| new.generation <= last) {
-            return broken("its number was given out");
+        let old = moved.old.as_ref().and_then(read).map(|old| old.generation);
+        if let Some(new) = new {
+            if old.is_none() && new.generation <= last {
+                return broken("its number was given out");
+            }
+            if new.generation > last.max(old.unwrap_or(0)).saturating_add(NUMBERS_LEFT_OUT) {
+                return broken("its number is far from the last");
+            }
         }
         Ok(())
     }

@@ -7,6 +7,8 @@ use crate::store::{Backend, StoreError};
 
 use super::{Found, Heads, Landed, Landing, short};
 
+/// How the reflog entries of landings begin.
+const REASON: &str = "jit land";
 /// So often others may move the heads before it is given up.
 const ATTEMPTS: usize = 20;
 
@@ -37,7 +39,7 @@ pub fn land(landing: &Landing<'_>) -> Result<Landed> {
         let trees = clean_trees(landing, &heads)?;
         let (old, commit) = record.prepare(session)?;
         let branch = format!("refs/heads/{}", landing.onto);
-        let reason = format!("jit land {}", landing.branch);
+        let reason = format!("{REASON} {}", landing.branch);
         let moves = [
             (branch.as_str(), heads.tip.as_str(), heads.target.as_str()),
             (session.store.ref_name(), &commit.id.0, &old.0),
@@ -91,6 +93,10 @@ fn clean_trees(landing: &Landing<'_>, heads: &Heads) -> Result<Vec<PathBuf>> {
 /// Brings work trees along that a landing left behind which was cut off: those that hold what the branch held before.
 fn catch_up(landing: &Landing<'_>, heads: &Heads) -> Result<()> {
     let git = landing.git();
+    if !git.last_move(&landing.onto)?.starts_with(REASON) {
+        // Somebody has done something else since: what the work tree holds is their business.
+        return Ok(());
+    }
     let Some(before) = git.rev_parse(&format!("refs/heads/{}@{{1}}", landing.onto)).ok().flatten() else {
         return Ok(());
     };

@@ -184,7 +184,7 @@ impl Landing<'_> {
                 None => decide::unrecorded(session, &view, &commits)?,
             };
             if open.is_empty() {
-                Underway::end(session);
+                Underway::end(session, &heads.tip);
                 return Ok(Found::Already(recorded));
             }
             let named = Named { issues: open, ..newest.clone() };

@@ -44,7 +44,14 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
         landing.check_protected(&heads, &record, &prepared)?;
         if landing.not_atomic {
             Underway::begin(session, &heads.tip, &record.issues)?;
-            match push(landing, remote, &listing, &heads, None, limit)? {
+            let pushed = push(landing, remote, &listing, &heads, None, limit);
+            if matches!(&pushed, Ok(Push::Moved | Push::Busy))
+                || pushed.as_ref().is_err_and(|why| why.code == "remote_refused")
+            {
+                // It is certain that nothing landed.
+                Underway::end(session, &heads.tip);
+            }
+            match pushed? {
                 Push::Done => return recorded(landing, remote, &heads, record),
                 push => tries.failed(remote, push, deadline)?,
             }
@@ -53,7 +60,7 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
         match push(landing, remote, &listing, &heads, Some(&prepared), limit)? {
             Push::Done => {
                 adopt(landing, remote, &prepared)?;
-                settle(session, remote, &listing, limit)?;
+                settle(session, remote, &listing, &prepared.1.id, limit)?;
                 return landing.done(Some(remote), &heads, record.issues, false);
             }
             push => tries.failed(remote, push, deadline)?,
@@ -65,7 +72,7 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
 fn recorded(landing: &Landing<'_>, remote: &Remote, heads: &Heads, record: Record) -> Result<Landed> {
     record.make(landing.session)?;
     sync(landing.session, remote, Pushing::Yes, PATIENCE)?;
-    Underway::end(landing.session);
+    Underway::end(landing.session, &heads.tip);
     landing.done(Some(remote), heads, record.issues, false)
 }
 

@@ -18,9 +18,9 @@ pub fn adopt(session: &Session, remote: &Remote) -> Result<bool> {
     if let (Err(StoreError::Unreadable(_)), true) = (&adopted, session.store.is_partial()) {
         let refspec = format!("+{}:{}", remote.shared, session.store.seen_ref(&remote.name));
         remote.fetch(&[refspec], Fetch::Again, deadline.transfer())?;
-        vet::vet(&session.reopen()?.store, None, &theirs).map_err(|why| unusable(why, &remote.name))?;
+        vet::vet(&session.reopen()?.store, None, &theirs).map_err(|why| unusable(why, &remote.name, &theirs))?;
     } else {
-        adopted.map_err(|why| unusable(why, &remote.name))?;
+        adopted.map_err(|why| unusable(why, &remote.name, &theirs))?;
     }
     let commit = session.existing(&theirs, None, format!("tracker adopted from {}", remote.name))?;
     let turn = session.store.queue()?;

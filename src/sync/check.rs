@@ -109,7 +109,7 @@ fn probe(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Vec<F
     };
     // The tracker's first commit costs nothing where the tracker is already.
     let make = [update(&tip.0, name(1), ""), update(&tip.0, name(2), "")];
-    let (mut findings, mut made) = (Vec::new(), Vec::new());
+    let (mut findings, mut made, mut denied) = (Vec::new(), Vec::new(), false);
     let atomic = remote.push(&make, true, deadline.transfer());
     let took = |pushed: &crate::git_process::Pushed, n: u8| pushed.of(&name(n)) == Push::Done;
     if atomic.as_ref().is_ok_and(|pushed| took(pushed, 1) && took(pushed, 2)) {
@@ -124,7 +124,10 @@ fn probe(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Vec<F
                 findings.push(good("refs", "it takes refs that are no branches, for claims"));
                 findings.push(bad("atomic", "it does not move several refs together", "jit land --not-atomic"));
             }
-            Ok(pushed) => findings.push(refused(remote, &pushed)),
+            Ok(pushed) => {
+                denied = matches!(pushed.of(&name(1)), Push::Denied(_));
+                findings.push(refused(remote, &pushed));
+            }
             Err(StoreError::Git { message, .. }) => findings.push(bad(
                 "writable",
                 format!("it takes no push: git says: {message}"),
@@ -144,8 +147,13 @@ fn probe(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Vec<F
             break;
         }
     }
-    let record = Record { refuses_claims: made.is_empty(), ..Record::of(session, &remote.name) };
-    record.keep(session);
+    let refused_claims_at = match (made.is_empty(), denied) {
+        (false, _) => None,
+        (true, true) => Some(session.now()),
+        // Nobody has said anything about refs.
+        (true, false) => return Ok(findings),
+    };
+    Record { refused_claims_at, ..Record::of(session, &remote.name) }.keep(session);
     Ok(findings)
 }
 

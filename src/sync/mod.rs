@@ -66,7 +66,7 @@ pub fn join(session: &Session, theirs: &CommitId, from: &str) -> Result<News> {
     if ancestry::is_ancestor(store, theirs, &tip).unwrap_or(false) {
         return Ok(News::default());
     }
-    vet::vet(store, Some(&tip), theirs).map_err(|why| unusable(why, from))?;
+    vet::vet(store, Some(&tip), theirs).map_err(|why| unusable(why, from, theirs))?;
     let came = ancestry::between(store, theirs, std::slice::from_ref(&tip))?.len();
     let (author, subject) = (session.author(), format!("taken in from {from}"));
     let forward = |id: &CommitId, parent: Option<&CommitId>| {
@@ -92,12 +92,12 @@ fn note(news: &mut News, event: &Event) {
 }
 
 /// Says that what came from a remote cannot be used; the tracker here stays as it is.
-pub fn unusable(why: StoreError, from: &str) -> Error {
+pub fn unusable(why: StoreError, from: &str, commit: &CommitId) -> Error {
     match why {
         StoreError::Unreadable(unreadable) => {
             let message = format!("{from} has a tracker that cannot be taken in: {unreadable}");
             Error::new(Class::Outside, "remote_unusable", message)
-                .hint(format!("the tracker here is as it was; git log refs/jit-remotes/{from} shows who made it"))
+                .hint(format!("the tracker here is as it was; git log {} shows who made it", commit.short()))
                 .details(serde_json::json!({ "remote": from, "object": unreadable.object, "why": unreadable.why }))
         }
         other => other.into(),

@@ -22,9 +22,12 @@ pub struct Record {
     pub fetched_at: Option<Timestamp>,
     /// What was seen of the remote's tracker and is known to be part of this one, or was told of.
     pub known: Option<String>,
-    /// Whether the remote takes no claim refs.
-    pub refuses_claims: bool,
+    /// When the remote was last found to take no claim refs.
+    pub refused_claims_at: Option<Timestamp>,
 }
+
+/// So long it is not asked again whether it takes claim refs.
+const REFUSAL: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
 impl Record {
     /// What is remembered of `remote`.
@@ -39,6 +42,11 @@ impl Record {
     /// The remote's tracker when both were last the same.
     pub fn synced(&self) -> Option<CommitId> {
         self.synced.clone().map(CommitId)
+    }
+
+    /// Whether the remote was found not long ago to take no claim refs.
+    pub fn refuses_claims(&self, now: Timestamp) -> bool {
+        self.refused_claims_at.is_some_and(|at| now.since(at) < REFUSAL)
     }
 
     /// Remembers it. A failure costs knowledge, nothing else.

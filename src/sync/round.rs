@@ -14,6 +14,9 @@ use super::remote::{Listing, Remote};
 use super::tries::Tries;
 use super::{Deadline, News, Record, join};
 
+/// What others pushed to this repository, in words.
+const PUSHED_HERE: &str = "what was pushed here";
+
 /// What a sync is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushing {
@@ -95,7 +98,7 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
             }
             publish_here(session, &tip)?;
             if pushing == Pushing::Yes {
-                settle(session, remote, &listing, deadline)?;
+                settle(session, remote, &listing, &tip, deadline)?;
             }
             return Ok(done);
         }
@@ -110,7 +113,7 @@ pub fn sync(session: &Session, remote: &Remote, pushing: Pushing, limit: Duratio
             done.went += going;
             remember(session, remote, &tip)?;
             publish_here(session, &tip)?;
-            settle(session, remote, &listing, deadline)?;
+            settle(session, remote, &listing, &tip, deadline)?;
             return Ok(done);
         }
         tries.failed(remote, push, deadline)?;
@@ -134,7 +137,7 @@ pub fn sync_here(session: &Session) -> Result<Option<Synced>> {
     let Some(theirs) = session.store.other_ref(&shared)?.filter(|_| shared != session.store.ref_name()) else {
         return Ok(None);
     };
-    let news = join(session, &theirs, "what was pushed here")?;
+    let news = join(session, &theirs, PUSHED_HERE)?;
     let tip = session.store.tip()?.ok_or_else(|| session.absence())?;
     publish_here(session, &tip)?;
     Ok(Some(Synced { remote: None, news, went: 0, commit: tip.0 }))
@@ -159,7 +162,10 @@ fn join_seen(session: &Session, remote: &Remote) -> Result<News> {
     if shared != session.store.ref_name()
         && let Some(theirs) = session.store.other_ref(&shared)?
     {
-        news.add(join(session, &theirs, "what was pushed here")?);
+        match join(session, &theirs, PUSHED_HERE) {
+            Ok(joined) => news.add(joined),
+            Err(error) => session.notice(format!("left out {PUSHED_HERE}: {}", error.message)),
+        }
     }
     Ok(news)
 }

@@ -397,3 +397,41 @@ fn a_claim_on_the_remote_stands_before_any_number_of_unseen_ones() {
     a.jit_as("bot:a", &["issue", "update", &id, "--state", "done"]).ok();
     assert_eq!(tickets(&fleet), 0);
 }
+
+#[test]
+fn a_check_that_fails_for_another_reason_does_not_change_how_claims_are_made() {
+    let fleet = Fleet::new(1);
+    let a = &fleet.clones[0];
+    let id = a.ready("x");
+    a.jit(&["sync"]).ok();
+    a.git(&["remote", "set-url", "--push", "origin", "../nowhere"]).ok();
+    a.jit(&["remote", "check"]).code(10);
+    a.git(&["remote", "set-url", "--push", "origin", "../hub.git"]).ok();
+    assert!(claim(a, "bot:a", &id, &[]).ok().json()["object"].is_string());
+}
+
+#[test]
+fn what_a_killed_claim_left_goes_though_others_were_made_unseen_since() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let id = a.ready("x");
+    fleet.settle();
+    claim(a, "bot:a", &id, &[]).ok();
+    // As after a kill between the ticket and the claim: the tracker knows nothing of it.
+    let before = a.git(&["rev-parse", "refs/jit~1"]).ok().text();
+    let name = format!("refs/tracker/claims/{id}");
+    let object = fleet.hub.git(&["rev-parse", &name]).ok().text();
+    let ticket: Value =
+        serde_json::from_str(&fleet.hub.git(&["cat-file", "blob", &name]).ok().stdout).expect("a ticket");
+    a.git(&["update-ref", "refs/jit", &before]).ok();
+    let intent = serde_json::json!({ "remote": "origin", "name": name, "ticket": ticket, "object": object });
+    let nonce = ticket["nonce"].as_str().expect("a nonce");
+    a.write(&format!(".git/jit/claims/{nonce}.json"), intent.to_string());
+    for _ in 0..2 {
+        claim(a, "bot:a", &id, &["--local", "--force"]).ok();
+        a.jit_as("bot:a", &["issue", "release", &id]).ok();
+    }
+    a.jit(&["sync"]).ok();
+    b.jit(&["sync"]).ok();
+    claim(b, "bot:b", &id, &[]).ok();
+}

@@ -303,3 +303,20 @@ fn what_a_hub_would_refuse_is_refused_before_the_push() {
     land(a, &[]).ok();
     assert_eq!(head(&fleet.hub, "main"), head(a, "work"));
 }
+
+#[test]
+fn landing_once_more_touches_no_work_tree_that_somebody_has_moved() {
+    let (a, tree, _) = two_trees();
+    let run = || a.run_in(&tree, &["land", "--json"]).env("JIT_AGENT", "bot:a").output();
+    run().ok();
+    // Somebody takes a commit back and keeps what was in it.
+    a.write("kept", "kept");
+    a.git(&["add", "."]).ok();
+    a.git(&["commit", "--quiet", "-m", "kept"]).ok();
+    a.git(&["reset", "--quiet", "--soft", "HEAD~1"]).ok();
+    assert_eq!(run().ok().json()["already"], true);
+    assert_eq!(
+        (a.read("kept"), a.git(&["status", "--porcelain"]).ok().stdout),
+        ("kept".to_owned(), "A  kept\n".to_owned())
+    );
+}

@@ -272,3 +272,32 @@ fn a_criss_cross_of_merges_is_joined_from_both_its_bases() {
     repo.assert_healthy();
     assert_eq!(repo.git(&["cat-file", "-t", "refs/jit"]).ok().text(), "commit");
 }
+
+#[test]
+fn rubbish_that_was_pushed_here_keeps_no_sync_with_others() {
+    let fleet = Fleet::new(1);
+    let a = &fleet.clones[0];
+    a.git(&["update-ref", "refs/tracker/jit", "HEAD"]).ok();
+    a.ready("x");
+    let synced = a.jit(&["sync"]).ok();
+    assert!(synced.stderr.contains("left out what was pushed here"), "{synced:?}");
+    assert_eq!(fleet.held(), a.tip());
+}
+
+#[test]
+fn a_helper_that_lives_on_costs_no_answer() {
+    let fleet = Fleet::new(1);
+    let a = &fleet.clones[0];
+    // As a shared ssh connection does, it keeps its end of the pipe for errors open.
+    let hub = fleet.hub.path().display().to_string();
+    a.write("../reach", format!("#!/bin/sh\nsleep 20 < /dev/null > /dev/null &\nexec git \"$1\" {hub}\n"));
+    a.run_script("chmod +x ../reach");
+    a.git(&["config", "protocol.ext.allow", "always"]).ok();
+    let reach = a.outside().join("reach").display().to_string();
+    a.git(&["remote", "set-url", "origin", &format!("ext::{reach} %s")]).ok();
+    a.ready("x");
+    let started = std::time::Instant::now();
+    a.jit(&["sync"]).ok();
+    assert!(started.elapsed() < std::time::Duration::from_secs(15), "it waits for nobody who only lives on");
+    assert_eq!(fleet.held(), a.tip());
+}

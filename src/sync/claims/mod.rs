@@ -198,7 +198,7 @@ impl Attempt<'_> {
                 None => return Ok(Outcome::Beaten),
             },
         };
-        if Record::of(session, &remote.name).refuses_claims {
+        if Record::of(session, &remote.name).refuses_claims(session.now()) {
             return self.by_state_ref(decide);
         }
         if there.is_some() && self.manners.force {
@@ -305,7 +305,8 @@ impl Attempt<'_> {
         }
         let outcome = self.by_state_ref(decide)?;
         // It takes the tracker, and no tickets: that is how it is set up.
-        let record = Record { refuses_claims: true, ..Record::of(self.session, &self.remote.name) };
+        let refused_claims_at = Some(self.session.now());
+        let record = Record { refused_claims_at, ..Record::of(self.session, &self.remote.name) };
         record.keep(self.session);
         Ok(outcome)
     }

@@ -74,6 +74,8 @@ pub fn claim_next(
             }
             // Somebody came in between.
             Err(error) if ["nothing_ready", "claimed_by_other"].contains(&error.code) && !deadline.left().is_zero() => {
+                tries.failed(remote, Push::Busy, deadline)?;
+                busy.insert(id);
             }
             Err(error) => return Err(or_locally(error)),
         }

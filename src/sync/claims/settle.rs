@@ -9,8 +9,8 @@ use crate::domain::snapshot::Snapshot;
 use crate::error::{Class, Error, Result};
 use crate::git_process::{Push, Update};
 use crate::session::{Manners, Session};
-use crate::store::StoreError;
 use crate::store::transact::Change;
+use crate::store::{CommitId, StoreError};
 use crate::sync::remote::{Listing, Remote};
 use crate::sync::{Deadline, Pushing, shared_with, sync};
 
@@ -19,11 +19,17 @@ use super::ticket::{self, CLAIMS, Intent, Ticket, claim_ref};
 /// How long the end of a claim may take to be told to the remote. The next sync does it otherwise.
 const BRIEFLY: Duration = Duration::from_secs(10);
 
-/// Takes away the tickets in `listing` whose claims the tracker here, which the remote has by now, knows to be over.
+/// Takes away the tickets in `listing` whose claims the tracker at `commit`, which the remote holds, knows to be over.
 /// A failure is none: the next sync tries again.
-pub fn settle(session: &Session, remote: &Remote, listing: &Listing, deadline: Deadline) -> Result<()> {
+pub fn settle(
+    session: &Session,
+    remote: &Remote,
+    listing: &Listing,
+    commit: &CommitId,
+    deadline: Deadline,
+) -> Result<()> {
     mend(session, remote, deadline)?;
-    let state = session.view()?.state;
+    let state = session.view_at(commit.clone())?.state;
     let mut over = Vec::new();
     let mut unknown = Vec::new();
     for (name, object) in &listing.others {
@@ -71,8 +77,8 @@ pub fn mend(session: &Session, remote: &Remote, deadline: Deadline) -> Result<()
 }
 
 fn is_recorded(issue: &Issue, ticket: &Ticket) -> bool {
-    let nonce = issue.last_claim.as_ref().and_then(|last| last.remote.as_ref()).map(|remote| remote.nonce.as_str());
-    nonce == Some(ticket.nonce.as_str()) || issue.last_claim.as_ref().is_some_and(|l| l.generation > ticket.generation)
+    let last = issue.last_claim.as_ref().and_then(|last| last.remote.as_ref());
+    last.is_some_and(|remote| remote.nonce == ticket.nonce) || issue.ended_tickets.contains(&ticket.nonce)
 }
 
 /// Gives up a ticket that no claim stands behind: its lease ends, and whoever comes next takes its place.

@@ -172,9 +172,12 @@ impl Intent {
         let path = dir.join(format!("{}.json", ticket.nonce));
         let io = |source| StoreError::Io { doing: format!("writing {}", path.display()), source };
         std::fs::create_dir_all(&dir).map_err(io)?;
-        let mut lock = File::create(&path).map_err(io)?;
+        // It comes into sight whole, and locked.
+        let making = dir.join(format!("{}.tmp", ticket.nonce));
+        let mut lock = File::create(&making).map_err(io)?;
         lock.lock().map_err(io)?;
         lock.write_all(&encode(&made)).map_err(io)?;
+        std::fs::rename(&making, &path).map_err(io)?;
         Ok(Self { path, _lock: lock, made })
     }
 
@@ -183,6 +186,9 @@ impl Intent {
         let entries = std::fs::read_dir(session.store.local_state().join(INTENTS)).into_iter().flatten().flatten();
         let left = entries.filter_map(|entry| {
             let path = entry.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                return None;
+            }
             let lock = File::open(&path).ok()?;
             lock.try_lock().ok()?;
             match serde_json::from_slice(&std::fs::read(&path).ok()?) {
