@@ -94,7 +94,7 @@ fn from_remotes(session: &Session) -> Result<Vec<String>> {
     let mut done = Vec::new();
     for name in session.store.remotes() {
         let remote = Remote::called(session, &name)?;
-        if sync::fetch_again(session, &remote).unwrap_or(false) {
+        if sync::fetch_again(&remote).unwrap_or(false) {
             done.push(format!("objects of {}, fetched again from {name}", remote.shared));
         }
     }

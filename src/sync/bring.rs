@@ -3,10 +3,11 @@
 use crate::error::Result;
 use crate::git_process::Fetch;
 use crate::session::Session;
+use crate::store::ancestry::is_ancestor;
 use crate::store::{Backend, CommitId, StoreError, vet};
 
-use super::remote::{Listing, Remote};
-use super::round::remember;
+use super::remote::{Listing, OWN, Remote};
+use super::round::{point_seen, remember};
 use super::{Deadline, News, join, unusable};
 
 /// Takes over the tracker of a remote in a repository that has none. False when the remote has none either.
@@ -16,8 +17,7 @@ pub fn adopt(session: &Session, remote: &Remote) -> Result<bool> {
     let Some(theirs) = bring(session, remote, &listing, deadline)?.into_iter().next() else { return Ok(false) };
     let adopted = vet::vet(&session.store, None, &theirs);
     if let (Err(StoreError::Unreadable(_)), true) = (&adopted, session.store.is_partial()) {
-        let refspec = format!("+{}:{}", remote.shared, session.store.seen_ref(&remote.name));
-        remote.fetch(&[refspec], Fetch::Again, deadline.transfer())?;
+        remote.fetch(std::slice::from_ref(&remote.shared), Fetch::Again, deadline.transfer())?;
         vet::vet(&session.reopen()?.store, None, &theirs).map_err(|why| unusable(why, &remote.name, &theirs))?;
     } else {
         adopted.map_err(|why| unusable(why, &remote.name, &theirs))?;
@@ -37,17 +37,19 @@ pub fn adopt(session: &Session, remote: &Remote) -> Result<bool> {
 }
 
 /// Fetches all objects of a remote's tracker again, also those that seem to be here. False when it has none.
-pub fn fetch_again(session: &Session, remote: &Remote) -> Result<bool> {
+pub fn fetch_again(remote: &Remote) -> Result<bool> {
     let deadline = Deadline::after(super::PATIENCE);
     if remote.list(&[], deadline.ask())?.shared.is_none() {
         return Ok(false);
     }
-    let refspec = format!("+{}:{}", remote.shared, session.store.seen_ref(&remote.name));
-    remote.fetch(&[refspec], Fetch::Again, deadline.transfer())?;
+    remote.fetch(std::slice::from_ref(&remote.shared), Fetch::Again, deadline.transfer())?;
     Ok(true)
 }
 
 /// Fetches what is not here yet. Gives the commits to be joined.
+///
+/// git fetches objects alone: it moves no ref here, so that no process is in another's way, and a killed one leaves no
+/// lock behind that counts.
 pub(super) fn bring(
     session: &Session,
     remote: &Remote,
@@ -55,42 +57,29 @@ pub(super) fn bring(
     deadline: Deadline,
 ) -> Result<Vec<CommitId>> {
     let store = &session.store;
-    let seen = store.seen_ref(&remote.name);
-    let mut refspecs = Vec::new();
-    if let Some(shared) = &listing.shared
-        && store.other_ref(&seen)?.as_ref() != Some(shared)
-    {
-        refspecs.push(format!("+{}:{seen}", remote.shared));
+    let tip = store.tip()?;
+    let is_here = |id: &CommitId| {
+        tip.as_ref().is_some_and(|tip| store.info(id).is_ok() && is_ancestor(store, id, tip).unwrap_or(false))
+    };
+    let mut wanted = Vec::new();
+    if listing.shared.as_ref().is_some_and(|shared| !is_here(shared)) {
+        wanted.push(remote.shared.clone());
     }
-    if let Some(own) = listing.own.as_ref().filter(|own| store.info(own).is_err()) {
-        refspecs.push(own.0.clone());
+    if listing.own.as_ref().is_some_and(|own| !is_here(own)) {
+        wanted.push(OWN.to_owned());
     }
-    if !refspecs.is_empty() {
-        let mut fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.transfer());
-        // The remote has just answered: another process here may be at the same ref.
-        for pause in [5, 20, 50, 100, 200] {
-            if fetched.is_ok() || listing.shared.is_none() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(pause));
-            fetched = remote.fetch(&refspecs, Fetch::Missing, deadline.transfer());
-        }
-        if fetched.is_err() && listing.own.is_some() {
-            // Not every remote gives out objects by their ids: then by the name.
-            let by_name = refspecs.iter().map(|spec| if spec.contains(':') { spec.clone() } else { "refs/jit".into() });
-            remote.fetch(&by_name.collect::<Vec<_>>(), Fetch::Missing, deadline.transfer())?;
-        } else {
-            fetched?;
-        }
+    if !wanted.is_empty() {
+        remote.fetch(&wanted, Fetch::Missing, deadline.transfer())?;
         store.look_again();
+    }
+    if let Some(shared) = &listing.shared {
+        point_seen(session, remote, shared);
     }
     if store.is_cut_short() {
-        remote.fetch(&[format!("+{}:{seen}", remote.shared)], Fetch::Past, deadline.transfer())?;
+        remote.fetch(std::slice::from_ref(&remote.shared), Fetch::Past, deadline.transfer())?;
         store.look_again();
     }
-    // The ref may have moved on between the asking and the fetching.
-    let shared = if listing.shared.is_some() { store.other_ref(&seen)? } else { None };
-    Ok(shared.into_iter().chain(listing.own.clone()).collect())
+    Ok(listing.shared.iter().chain(&listing.own).cloned().collect())
 }
 
 /// Joins a commit of the remote; where objects of it are missing here, as in a partial clone, after fetching all.
@@ -99,8 +88,7 @@ pub(super) fn join_whole(session: &Session, remote: &Remote, theirs: &CommitId, 
     let partial = session.store.is_partial();
     match joined {
         Err(error) if partial && error.code == "remote_unusable" => {
-            let refspec = format!("+{}:{}", remote.shared, session.store.seen_ref(&remote.name));
-            remote.fetch(&[refspec], Fetch::Again, deadline.transfer())?;
+            remote.fetch(std::slice::from_ref(&remote.shared), Fetch::Again, deadline.transfer())?;
             join(&session.reopen()?, theirs, &remote.name)
         }
         joined => joined,

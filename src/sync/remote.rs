@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::store::{CommitId, StoreError};
 
 /// Where a plain clone keeps its own tracker; it can be fetched, not pushed to.
-const OWN: &str = "refs/jit";
+pub const OWN: &str = "refs/jit";
 
 /// A remote that shares trackers.
 pub struct Remote {

@@ -45,6 +45,8 @@ pub fn fetch(session: &Session, remote: &Remote, limit: Duration) -> Result<(Opt
     let listing = remote.list(&[], deadline.ask())?;
     bring(session, remote, &listing, deadline)?;
     let Some(theirs) = listing.shared else { return Ok((None, 0)) };
+    // Fetching is for this ref alone: that it cannot be moved is an error here.
+    point(session, &session.store.seen_ref(&remote.name), &theirs)?;
     let hidden: Vec<CommitId> = session.store.tip()?.into_iter().collect();
     let new = ancestry::between(&session.store, &theirs, &hidden)?.len();
     Ok((Some(theirs), new))
@@ -242,8 +244,7 @@ pub(super) fn send(session: &Session, remote: &Remote, tip: &CommitId, deadline:
 /// Remembers that the remote holds `commit`, and that it is part of the tracker here.
 pub fn remember(session: &Session, remote: &Remote, commit: &CommitId) -> Result<()> {
     remote.remember_refspec(session)?;
-    let seen = session.store.seen_ref(&remote.name);
-    point(session, &seen, commit)?;
+    point_seen(session, remote, commit);
     let record = Record {
         synced: Some(commit.0.clone()),
         fetched_at: Some(session.now()),
@@ -258,9 +259,21 @@ pub fn remember(session: &Session, remote: &Remote, commit: &CommitId) -> Result
 fn publish_here(session: &Session, tip: &CommitId) -> Result<()> {
     let shared = session.store.remote_ref()?;
     if shared != session.store.ref_name() && session.store.other_ref(&shared)?.is_some() {
-        point(session, &shared, tip)?;
+        // Who fetches from here gets it with the next sync then.
+        if let Err(why) = point(session, &shared, tip) {
+            session.notice(format!("{shared} stays as it was: {}", why.message));
+        }
     }
     Ok(())
+}
+
+/// Writes down what was seen of a remote's tracker. What the tracker here holds does not rest on it.
+pub(super) fn point_seen(session: &Session, remote: &Remote, commit: &CommitId) {
+    let seen = session.store.seen_ref(&remote.name);
+    if point(session, &seen, commit).is_err() && session.store.remove_old_lock(&seen) {
+        // A killed git had left it.
+        let _ = point(session, &seen, commit);
+    }
 }
 
 /// Points a ref to a commit, from what it holds now. Somebody who is faster is right too.

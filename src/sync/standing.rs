@@ -68,12 +68,7 @@ pub fn shared_with(session: &Session) -> bool {
 /// says so once otherwise. Costs a look at a folder.
 pub fn look_for_news(session: &Session) {
     let mut sources = session.store.lately_seen();
-    if let Ok(shared) = session.store.remote_ref()
-        && shared != session.store.ref_name()
-        && let Ok(Some(pushed)) = session.store.other_ref(&shared)
-    {
-        sources.push((PUSHED.to_owned(), pushed));
-    }
+    sources.extend(session.store.lately_pushed().map(|pushed| (PUSHED.to_owned(), pushed)));
     for (name, commit) in sources {
         // A hint that cannot be given is none.
         let _ = look_at(session, &name, &commit);

@@ -44,5 +44,6 @@ mod simulation;
 mod support;
 mod surface;
 mod syncing;
+mod tickets;
 mod trust;
 mod verify;

@@ -301,3 +301,23 @@ fn a_helper_that_lives_on_costs_no_answer() {
     assert!(started.elapsed() < std::time::Duration::from_secs(15), "it waits for nobody who only lives on");
     assert_eq!(fleet.held(), a.tip());
 }
+
+#[test]
+fn a_lock_that_a_killed_git_left_on_what_was_seen_stops_nobody() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    a.write(".git/refs/jit-remotes/origin.lock", "");
+    let id = b.ready("x");
+    b.jit(&["sync"]).ok();
+    a.ready("y");
+    a.jit(&["sync"]).ok();
+    assert_eq!((a.issue(&id)["title"].as_str(), fleet.held()), (Some("x"), a.tip()));
+    a.jit_as("bot:a", &["issue", "claim", &id]).ok();
+    // An old one is taken away.
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(120);
+    let lock = a.path().join(".git/refs/jit-remotes/origin.lock");
+    fs::File::open(&lock).expect("it is there").set_modified(old).expect("it can be made older");
+    a.jit(&["sync"]).ok();
+    assert!(!lock.exists());
+    assert_eq!(a.git(&["rev-parse", "refs/jit-remotes/origin"]).ok().text(), a.tip());
+}

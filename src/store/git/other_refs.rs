@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::store::{CommitId, StoreResult};
 
@@ -10,6 +11,8 @@ use super::refs::{Refs, check_shared_name};
 
 /// Below it stands what was last seen of each remote.
 const SEEN: &str = "refs/jit-remotes/";
+/// No git command holds the lock of a ref for so long.
+const LONG: Duration = Duration::from_secs(60);
 
 impl GitStore {
     /// The ref under which remotes share the tracker: `jit.remoteRef`, else `refs/tracker/jit`.
@@ -32,6 +35,14 @@ impl GitStore {
     /// The remotes whose tracker was seen, each with the commit.
     pub fn seen_remotes(&self) -> StoreResult<Vec<(String, CommitId)>> {
         self.refs_below(SEEN)
+    }
+
+    /// Takes away a lock on what was seen of a remote when it is old: git holds such a one for milliseconds. Whether
+    /// there was one.
+    pub fn remove_old_lock(&self, seen: &str) -> bool {
+        let lock = self.common_dir.join(format!("{seen}.lock"));
+        let age = fs::metadata(&lock).and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+        seen.starts_with(SEEN) && age.is_some_and(|age| age > LONG) && fs::remove_file(lock).is_ok()
     }
 
     /// The refs below `prefix`, named without it, each with what it points to.
@@ -61,6 +72,14 @@ impl GitStore {
         below(&self.common_dir.join(SEEN), "", &mut names);
         let read = |name: String| self.other_ref(&self.seen_ref(&name)).ok().flatten().map(|id| (name, id));
         names.into_iter().filter_map(read).collect()
+    }
+
+    /// What others lately pushed to this repository as their shared tracker, where it is not its own. For hints only,
+    /// like [`GitStore::lately_seen`].
+    pub fn lately_pushed(&self) -> Option<CommitId> {
+        let shared = self.remote_ref().ok().filter(|shared| shared != self.ref_name())?;
+        let loose = self.common_dir.join(&shared).is_file();
+        loose.then(|| self.other_ref(&shared).ok().flatten()).flatten()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A bare hub and clones of it that share a tracker.
 
-use super::Repo;
+use super::{Output, Repo};
 
 /// A bare hub and clones of it.
 pub struct Fleet {
@@ -57,6 +57,11 @@ impl Fleet {
         self.hub.git(&["rev-parse", "refs/tracker/jit"]).ok().text()
     }
 
+    /// How many claims the hub knows of.
+    pub fn tickets(&self) -> usize {
+        self.hub.git(&["for-each-ref", "refs/tracker/claims"]).ok().stdout.lines().count()
+    }
+
     /// Syncs every clone twice and gives the commit that all hold then.
     #[track_caller]
     pub fn settle(&self) -> String {
@@ -70,4 +75,9 @@ impl Fleet {
         self.clones[0].assert_healthy();
         held
     }
+}
+
+/// Claims an issue as an agent.
+pub fn claim(repo: &Repo, agent: &str, id: &str, more: &[&str]) -> Output {
+    repo.jit_as(agent, &[&["issue", "claim", id, "--json"], more].concat())
 }

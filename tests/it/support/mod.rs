@@ -8,7 +8,7 @@ mod output;
 mod repo;
 mod world;
 
-pub use fleet::Fleet;
+pub use fleet::{Fleet, claim};
 pub use output::Output;
 pub use repo::Repo;
 pub use world::World;
