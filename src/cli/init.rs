@@ -50,10 +50,16 @@ impl Init {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let (mut created, mut adopted_from) = (false, None);
-        if session.store.tip()?.is_none() {
-            if let lost @ StoreError::Lost = session.absence() {
+        if session.store.tip()?.is_none()
+            && let lost @ StoreError::Lost = session.absence()
+        {
+            // Whoever is beginning one this very moment has a reflog before there is a ref.
+            let _turn = session.store.queue()?;
+            if session.store.tip()?.is_none() {
                 return Err(lost.into());
             }
+        }
+        if session.store.tip()?.is_none() {
             adopted_from = if self.no_remote { None } else { self.adopt(session)? };
             if adopted_from.is_none() {
                 created = begin(session)?;

@@ -1,5 +1,7 @@
 //! Landing on a remote: one push moves the branch and the tracker.
 
+use std::time::Duration;
+
 use crate::error::{Class, Error, Result};
 use crate::git_process::{Fetch, Push, Update};
 use crate::store::{Backend, StoreError, ancestry};
@@ -10,13 +12,17 @@ use super::decide::Record;
 use super::underway::Underway;
 use super::{Found, Heads, Landed, Landing, PATIENCE, Prepared};
 
+/// So often others may be faster before it is given up.
+const ATTEMPTS: usize = 20;
+
 pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
     let session = landing.session;
     let branch = format!("refs/heads/{}", landing.onto);
     let mut tries = Tries::default();
-    let deadline = Deadline::after(PATIENCE);
+    let mut attempts = 0;
     loop {
-        // Running gates takes its own time; what talks to the remote has this much.
+        attempts += 1;
+        // Running gates takes its own time; what talks to the remote has this much, each time anew.
         let limit = Deadline::after(PATIENCE);
         let listing = remote.list(&[&branch, "refs/tracker/claims/*"], limit.ask())?;
         tries.saw(&listing);
@@ -24,8 +30,7 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
         let target = listing.others.iter().find(|(name, _)| *name == branch).map(|(_, id)| id.clone());
         let heads = Heads { tip: landing.tip()?, target: target.ok_or_else(|| landing.no_target())? };
         if landing.git().rev_parse(&format!("{}^{{commit}}", heads.target))?.is_none() {
-            let refspec = format!("+{branch}:refs/remotes/{}/{}", remote.name, landing.onto);
-            remote.fetch(&[refspec], Fetch::Missing, limit.transfer())?;
+            remote.fetch(std::slice::from_ref(&branch), Fetch::Missing, limit.transfer())?;
         }
         let record = match landing.look(&heads)? {
             Found::Already(issues) => {
@@ -40,6 +45,7 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
             continue;
         }
         let limit = Deadline::after(PATIENCE);
+        let again = if attempts < ATTEMPTS { limit } else { Deadline::after(Duration::ZERO) };
         let prepared = record.prepare(session)?;
         landing.check_protected(&heads, &record, &prepared)?;
         if landing.not_atomic {
@@ -53,7 +59,7 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
             }
             match pushed? {
                 Push::Done => return recorded(landing, remote, &heads, record),
-                push => tries.failed(remote, push, deadline)?,
+                push => tries.failed(remote, push, again)?,
             }
             continue;
         }
@@ -63,7 +69,7 @@ pub fn land(landing: &Landing<'_>, remote: &Remote) -> Result<Landed> {
                 settle(session, remote, &listing, &prepared.1.id, limit)?;
                 return landing.done(Some(remote), &heads, record.issues, false);
             }
-            push => tries.failed(remote, push, deadline)?,
+            push => tries.failed(remote, push, again)?,
         }
     }
 }
