@@ -4,7 +4,6 @@
 //! reaches protected branches only when its issues are finished.
 
 use crate::domain::id::IssueId;
-use crate::domain::issue::Issue;
 use crate::domain::lawful::NUMBERS_LEFT_OUT;
 use crate::domain::snapshot::Snapshot;
 use crate::error::{Class, Error, Result};
@@ -111,7 +110,7 @@ impl Hub<'_> {
             let recorded = recorded.is_some_and(|remote| remote.nonce == old.nonce);
             let renewed =
                 new.as_ref().is_some_and(|new| new.renews(&old) && (!recorded || new.expires_at >= old.expires_at));
-            if !renewed && !self.is_free(&old, issue.as_ref()) {
+            if !renewed && old.holds(issue.as_ref(), self.session.now()) {
                 return broken(&format!("{} holds the issue", old.by));
             }
             if new.as_ref().is_some_and(|new| !renewed && new.generation <= old.generation) {
@@ -129,10 +128,6 @@ impl Hub<'_> {
             }
         }
         Ok(())
-    }
-
-    fn is_free(&self, ticket: &Ticket, issue: Option<&Issue>) -> bool {
-        issue.is_some_and(|issue| ticket.is_over(issue)) || ticket.is_expired(issue, self.session.now())
     }
 
     /// Judges commits that are pushed to protected branches, by the tracker as it will be.

@@ -33,7 +33,7 @@ impl Fields {
         (stamp(0), stamp(1))
     }
 
-    /// One value: as it was changed on one side, or the later one. Side `a` wins when `a_first` says so.
+    /// One value: as it was changed on one side, or the later one.
     pub fn value<T: PartialEq + Clone + Serialize>(&mut self, field: &str, base: Option<&T>, a: &T, b: &T) -> T {
         if a == b || base == Some(b) {
             return a.clone();

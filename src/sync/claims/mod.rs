@@ -95,8 +95,7 @@ pub fn held_here(session: &Session, state: &dyn Snapshot) -> Result<BTreeSet<Iss
         let Ok(bytes) = session.store.read_blob(&object.0) else { continue };
         let Ok(ticket) = Ticket::parse(&format!("{CLAIMS}{id}"), &bytes) else { continue };
         let issue = state.issue(ticket.issue).map_err(StoreError::from)?;
-        let over = issue.as_ref().is_some_and(|issue| ticket.is_over(issue));
-        if !over && !ticket.is_expired(issue.as_ref(), session.now()) {
+        if ticket.holds(issue.as_ref(), session.now()) {
             held.insert(ticket.issue);
         }
     }
@@ -109,8 +108,8 @@ pub fn refuse_held_here(session: &Session, id: &IdPrefix, holder: &Actor) -> Res
     let issue = session.resolve(&state, id)?;
     let Some(object) = session.store.other_ref(&claim_ref(issue.id))? else { return Ok(()) };
     let ticket = Ticket::parse(&claim_ref(issue.id), &session.store.read_blob(&object.0)?)?;
-    let holds = issue.claim.as_ref().is_some_and(|claim| claim.by == *holder);
-    if holds || ticket.is_over(&issue) || ticket.is_expired(Some(&issue), session.now()) {
+    let own = issue.claim.as_ref().is_some_and(|claim| claim.by == *holder);
+    if own || !ticket.holds(Some(&issue), session.now()) {
         return Ok(());
     }
     let claim = Box::new(ticket.as_claim());
@@ -273,8 +272,7 @@ impl Attempt<'_> {
             };
         };
         let issue = session.view()?.state.issue(id).map_err(StoreError::from)?;
-        let over = issue.as_ref().is_some_and(|issue| ticket.is_over(issue));
-        if !over && !ticket.is_expired(issue.as_ref(), session.now()) && !self.manners.force {
+        if ticket.holds(issue.as_ref(), session.now()) && !self.manners.force {
             let claim = Box::new(ticket.as_claim());
             return Err(Refusal::ClaimedByOther { id, claim, actor: self.terms.holder.clone() }.into());
         }

@@ -107,8 +107,7 @@ fn held(
     held.extend(unread.filter_map(|(name, _)| name.strip_prefix(CLAIMS)?.parse::<IssueId>().ok()));
     for ticket in read {
         let issue = view.state.issue(ticket.issue).map_err(StoreError::from)?;
-        let over = issue.as_ref().is_some_and(|issue| ticket.is_over(issue));
-        if !over && !ticket.is_expired(issue.as_ref(), session.now()) {
+        if ticket.holds(issue.as_ref(), session.now()) {
             held.insert(ticket.issue);
         }
     }

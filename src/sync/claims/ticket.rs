@@ -77,6 +77,11 @@ impl Ticket {
         passed || given_up || issue.ended_tickets.contains(&self.nonce)
     }
 
+    /// Whether somebody holds the issue by it, as far as the tracker knows.
+    pub fn holds(&self, issue: Option<&Issue>, clock: Timestamp) -> bool {
+        !issue.is_some_and(|issue| self.is_over(issue)) && !self.is_expired(issue, clock)
+    }
+
     /// Whether the lease ran out, as far as the ticket and the tracker know.
     pub fn is_expired(&self, issue: Option<&Issue>, clock: Timestamp) -> bool {
         let known = issue.and_then(|issue| issue.claim.as_ref());
