@@ -14,6 +14,7 @@
 //! - [`hooks`] is what git calls; [`verify`] asks whether commits are what their issues want.
 //! - [`sync`] makes one tracker of many clones, by plain git.
 //! - [`land`] moves code and tracker together.
+//! - [`worktree`] gives each issue a place of its own to work in.
 //! - [`mirror`] writes the plain files from a commit that was loaded.
 //! - [`report`] holds the results, and the one place that prints; [`error`] the words and exit codes of failures.
 
@@ -35,6 +36,7 @@ pub mod steps;
 pub mod store;
 pub mod sync;
 pub mod verify;
+pub mod worktree;
 
 use std::process::ExitCode;
 

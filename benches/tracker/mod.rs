@@ -116,6 +116,7 @@ pub fn change(store: &GitStore, id: IssueId, value: &str) {
         actor: "human:bench".parse().expect("a valid actor"),
         named: false,
         token: None,
+        work: None,
         force: false,
         host: None,
         worktree: None,

@@ -9,7 +9,7 @@ use crate::domain::issue::Issue;
 use crate::error::Class;
 use crate::land::Landed;
 use crate::report::{
-    admin, conflicts, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify,
+    admin, conflicts, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify, worktree,
 };
 use crate::store::exchange::GateLine;
 
@@ -128,6 +128,15 @@ pub const CONTRACTS: &[Contract] = &[
     read("gate trust", "each command, and whether it may run", shape::<gate_run::Trusted>),
     read("gate preset list", "the presets with their gates", shape::<gate_run::Presets>),
     Contract { errors: CHANGE, ..read("gate preset apply", "a line a gate", shape::<gate_run::Applied>) },
+    Contract {
+        errors: &[NotFound, Refused, Lost, Exists, Outside],
+        ..read("worktree add", "the path of the worktree", shape::<worktree::Worktree>)
+    },
+    Contract {
+        errors: &[NotFound, Outside],
+        ..read("worktree list", "a line a worktree", shape::<worktree::Worktrees>)
+    },
+    Contract { errors: CHANGE, ..read("worktree rm", "nothing", shape::<worktree::Worktree>) },
     Contract { errors: &[NotFound, Refused, Outside], ..read("hooks install", "nothing", shape::<hooks::Hooks>) },
     Contract { errors: &[NotFound, Refused, Outside], ..read("hooks uninstall", "nothing", shape::<hooks::Hooks>) },
     Contract {

@@ -25,6 +25,7 @@ mod status;
 mod sync;
 mod usage;
 mod verify;
+mod worktree;
 
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
@@ -95,6 +96,8 @@ enum Command {
     Graph(graph::Graph),
     #[command(subcommand)]
     Gate(gate::Gate),
+    #[command(subcommand)]
+    Worktree(worktree::Worktree),
     #[command(subcommand)]
     Hooks(hooks::Hooks),
     Verify(verify::Verify),
@@ -175,6 +178,7 @@ impl Command {
             Command::Dep(command) => command.run(session),
             Command::Graph(command) => command.run(session),
             Command::Gate(command) => command.run(session),
+            Command::Worktree(command) => command.run(session),
             Command::Hooks(command) => command.run(session),
             Command::Verify(command) => command.run(session),
             Command::Sync(command) => command.run(session),

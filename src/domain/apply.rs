@@ -11,10 +11,10 @@ use super::event::{Body, Claimed, Edit, Event, Judgement, NewIssue, Patch, Renew
 use super::gate::Check;
 use super::id::IssueId;
 use super::issue::{
-    Claim, Comment, Deletion, ENDED_CLAIMS, Extra, Issue, Landed, LastClaim, Question, Verdict, WatchedField,
+    Claim, Comment, Deletion, ENDED_CLAIMS, Extra, Failures, Issue, Landed, LastClaim, Question, Verdict, WatchedField,
 };
 use super::name::GateKey;
-use super::state::{GateStatus, State};
+use super::state::{GateStatus, Outcome, State};
 
 /// Why an event cannot be applied: it does not fit the state before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +113,7 @@ fn create(id: IssueId, event: &Event, new: &NewIssue) -> Issue {
         comments: Vec::new(),
         commits: BTreeSet::new(),
         question: None,
+        failures: None,
         created_at: event.ts,
         created_by: event.actor.clone(),
         updated_at: event.ts,
@@ -128,26 +129,28 @@ fn create(id: IssueId, event: &Event, new: &NewIssue) -> Issue {
 fn change(issue: &mut Issue, event: &Event, body: &Body) {
     match body {
         Body::IssueUpdated(edit) => change_fields(issue, edit),
-        Body::IssueStateChanged(transition) => enter(issue, event, transition.to),
+        Body::IssueStateChanged(transition) => {
+            enter(issue, event, transition.to);
+            if transition.to == State::Ready {
+                issue.failures = None;
+            }
+        }
         Body::IssueCompleted(_) => enter(issue, event, State::Done),
         Body::IssueRejected(_) => enter(issue, event, State::Rejected),
         Body::IssueClaimed(claimed) => claim(issue, event, claimed),
-        Body::IssueReleased(_) => enter(issue, event, State::Ready),
+        Body::IssueReleased(released) => {
+            if released.outcome == Outcome::Failed {
+                fail(issue, event);
+            }
+            enter(issue, event, State::Ready);
+        }
+        Body::AgentStalled(_) => {
+            fail(issue, event);
+            enter(issue, event, State::Ready);
+        }
         Body::ClaimExpired(_) => end_claim(issue),
         Body::ClaimRenewed(renewal) => prolong(issue, renewal),
-        Body::IssueAsked(said) => {
-            enter(issue, event, State::Open);
-            issue.question = Some(Question { by: event.actor.clone(), at: event.ts, text: said.text.clone() });
-            comment(issue, event, "question", &said.text);
-        }
-        Body::IssueAnswered(said) => {
-            if issue.claim.is_none() {
-                enter(issue, event, State::Ready);
-            }
-            issue.question = None;
-            comment(issue, event, "answer", &said.text);
-        }
-        Body::IssueCommented(said) => comment(issue, event, "comment", &said.text),
+        Body::IssueAsked(_) | Body::IssueAnswered(_) | Body::IssueCommented(_) => talk(issue, event, body),
         Body::IssueAssigned(assignment) => issue.assignee = Some(assignment.assignee.clone()),
         Body::IssueUnassigned(_) => issue.assignee = None,
         Body::IssueDeleted(_) => {
@@ -176,6 +179,26 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
         | Body::GateFailed(_)
         | Body::GateVerified(_) => change_gates(issue, event, body),
         // What is left makes an issue, changes none, or tells of one.
+        _ => {}
+    }
+}
+
+fn talk(issue: &mut Issue, event: &Event, body: &Body) {
+    match body {
+        Body::IssueAsked(said) => {
+            enter(issue, event, State::Open);
+            issue.question = Some(Question { by: event.actor.clone(), at: event.ts, text: said.text.clone() });
+            comment(issue, event, "question", &said.text);
+        }
+        Body::IssueAnswered(said) => {
+            if issue.claim.is_none() {
+                enter(issue, event, State::Ready);
+            }
+            issue.failures = None;
+            issue.question = None;
+            comment(issue, event, "answer", &said.text);
+        }
+        Body::IssueCommented(said) => comment(issue, event, "comment", &said.text),
         _ => {}
     }
 }
@@ -229,6 +252,12 @@ fn frozen(issue: &mut Issue) -> impl Iterator<Item = &mut BTreeMap<GateKey, Chec
     claim.into_iter().chain(issue.last_claim.as_mut().map(|claim| &mut claim.gates))
 }
 
+/// Counts a try that came to nothing.
+fn fail(issue: &mut Issue, event: &Event) {
+    let count = issue.failures.as_ref().map_or(0, |failures| failures.count);
+    issue.failures = Some(Failures { count: count.saturating_add(1), last: event.ts });
+}
+
 /// Enters a state, with everything that goes with leaving the old one.
 fn enter(issue: &mut Issue, event: &Event, to: State) {
     let from = issue.state;
@@ -240,6 +269,7 @@ fn enter(issue: &mut Issue, event: &Event, to: State) {
     }
     if to.is_finished() {
         issue.question = None;
+        issue.failures = None;
     }
     issue.archived_from = (to == State::Archived).then_some(from);
     issue.completed_at = match to {
@@ -270,6 +300,7 @@ fn claim(issue: &mut Issue, event: &Event, claimed: &Claimed) {
         token,
         host: claimed.host.clone(),
         worktree: claimed.worktree.clone(),
+        keeper: claimed.keeper.clone(),
         remote: claimed.remote.clone(),
         gates: claimed.gates.clone(),
         unseen: BTreeMap::new(),

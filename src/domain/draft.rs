@@ -31,6 +31,8 @@ pub struct Context {
     pub named: bool,
     /// The claim token in the environment.
     pub token: Option<EventId>,
+    /// The claim that the work tree was made for: its issue and its token. It speaks for that issue alone.
+    pub work: Option<(IssueId, EventId)>,
     /// Whether a living claim of somebody else is overridden.
     pub force: bool,
     /// The machine.
@@ -43,6 +45,13 @@ pub struct Context {
     pub clock: Timestamp,
     /// The time of the events: the clock, or one millisecond after the newest parent when that is later.
     pub now: Timestamp,
+}
+
+impl Context {
+    /// The token of the claim under which the caller works on `issue`, where it has one.
+    pub fn token_for(&self, issue: IssueId) -> Option<EventId> {
+        self.token.or_else(|| self.work.filter(|(id, _)| *id == issue).map(|(_, token)| token))
+    }
 }
 
 /// A decision in the making.

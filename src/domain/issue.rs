@@ -56,6 +56,9 @@ pub struct Issue {
     /// The question that waits for a person.
     #[serde(default)]
     pub question: Option<Question>,
+    /// How often work on it failed since it was last put forward.
+    #[serde(default)]
+    pub failures: Option<Failures>,
     /// When it was created.
     pub created_at: Timestamp,
     /// By whom.
@@ -101,6 +104,9 @@ pub struct Claim {
     pub host: Option<String>,
     /// The work tree the claim was made in.
     pub worktree: Option<String>,
+    /// Who made the claim for the holder and watches over it: a coordinator. `null` for everybody else's claims.
+    #[serde(default)]
+    pub keeper: Option<Actor>,
     /// The claim on the remote that stands behind this one; `null` for a claim made here alone.
     #[serde(default)]
     pub remote: Option<Published>,
@@ -140,6 +146,16 @@ pub struct Published {
     pub nonce: String,
     /// The object on the remote; `null` where the remote keeps none, and the tracker itself decides.
     pub object: Option<String>,
+}
+
+/// Tries at an issue that came to nothing, one after the other: work that was given back as failed, and holders who fell
+/// silent. Forgotten when the issue is finished, or put forward for work anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failures {
+    /// How many.
+    pub count: u32,
+    /// When the last one ended.
+    pub last: Timestamp,
 }
 
 /// Where and when the work on an issue became part of a branch that counts.

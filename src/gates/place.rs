@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::error::{Class, Error, Result};
 use crate::file_lock::{self, FileLock};
-use crate::git_process::{Git, StatusEntry};
+use crate::git_process::{Git, StatusEntry, git_dir_of};
 use crate::store::git::{GitStore, Head};
 use crate::store::{StoreError, StoreResult};
 
@@ -227,16 +227,4 @@ pub fn sweep(store: &GitStore) {
         }
         let _ = fs::remove_file(entry.path());
     }
-}
-
-/// The folder of a work tree's own state in its repository.
-fn git_dir_of(top: &Path) -> StoreResult<PathBuf> {
-    let link = top.join(".git");
-    if link.is_dir() {
-        return Ok(link);
-    }
-    let doing = || StoreError::io(format!("reading {}", link.display()));
-    let text = fs::read_to_string(&link).map_err(doing())?;
-    let target = text.trim_end().strip_prefix("gitdir: ").unwrap_or_default();
-    Ok(top.join(target))
 }

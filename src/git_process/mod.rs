@@ -8,6 +8,7 @@ mod limited;
 mod remotes;
 mod upkeep;
 mod work_tree;
+mod worktrees;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -17,6 +18,7 @@ use crate::store::{StoreError, StoreResult};
 pub use commits::{ISSUE_TRAILER, Named};
 pub use remotes::{Fetch, Push, Pushed, Update};
 pub use work_tree::{Looked, StatusEntry};
+pub use worktrees::{Worktree, git_dir_of};
 
 /// The variables that tie a process to one repository, as `git rev-parse --local-env-vars` lists them. What runs
 /// on its own behalf, a gate's command say, must not inherit them from a hook.

@@ -7,9 +7,7 @@ use crate::domain::snapshot::Snapshot;
 use crate::error::Result;
 use crate::session::{Session, View};
 use crate::store::StoreError;
-
-/// How branches begin that belong to an issue; its short id follows.
-const BRANCH: &str = "jit/";
+use crate::worktree::BRANCH;
 
 /// What a commit may be for.
 pub enum AtHand {

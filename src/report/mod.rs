@@ -18,6 +18,7 @@ pub mod status;
 pub mod sync;
 pub mod text;
 pub mod verify;
+pub mod worktree;
 
 use std::io::{self, Write};
 
@@ -89,6 +90,10 @@ pub enum Report {
     Fsck(admin::Fsck),
     /// A page of help.
     Page(admin::Page),
+    /// A worktree that was made or taken away.
+    Worktree(worktree::Worktree),
+    /// The worktrees of issues.
+    Worktrees(worktree::Worktrees),
     /// Hooks that were put in place or taken away.
     Hooks(hooks::Hooks),
     /// Which hooks git reaches.
@@ -155,6 +160,8 @@ impl Report {
             Report::Gate(report) => report,
             Report::GateStatus(report) => report,
             Report::GateRun(report) => report,
+            Report::Worktree(report) => report,
+            Report::Worktrees(report) => report,
             Report::Hooks(report) => report,
             Report::HookStatus(report) => report,
             Report::Verified(report) => report,

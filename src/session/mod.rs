@@ -1,5 +1,6 @@
 //! The composition root: repository, environment, actor, clock, ids, store and mirror, put together once.
 
+mod acting;
 mod who;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -25,6 +26,8 @@ use crate::store::snapshot::TreeSnapshot;
 use crate::store::transact::{self, Change, Failure, Request};
 use crate::store::{Backend, CommitId, StoreError, Unpublished};
 use crate::store::{events, history, message};
+
+pub use acting::Acting;
 
 /// What the caller said for every command.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +64,8 @@ pub struct Session {
     inputs: RefCell<String>,
     /// The whole request; see [`Caller::request`].
     words: OnceCell<String>,
+    /// Whom the work tree was made for; see [`Session::acting_here`].
+    acting: OnceCell<Option<Acting>>,
     /// Whether a git repository was made for this session.
     pub made_repository: Cell<bool>,
 }
@@ -120,6 +125,7 @@ impl Session {
             notices: RefCell::default(),
             inputs: RefCell::default(),
             words: OnceCell::new(),
+            acting: OnceCell::new(),
             made_repository: Cell::default(),
         })
     }
@@ -241,11 +247,13 @@ impl Session {
             (actor, named) = (by.clone(), false);
         }
         let token = self.claim_token()?;
+        let work = self.acting_here().filter(|acting| acting.actor == actor).map(|acting| (acting.issue, acting.token));
         let now = self.now();
         Ok(Context {
             actor,
             named,
             token,
+            work,
             force: manners.force,
             host: self.environment.host(),
             worktree: self.store.work_tree().map(|path| path.to_string_lossy().into_owned()),

@@ -12,14 +12,17 @@ use super::Session;
 impl Session {
     /// Who acts, and whether that was said by name.
     ///
-    /// In this order: the command's own argument, `--as`, `JIT_AGENT`, `git config jit.agent`; else a
-    /// person, called as git's user is.
+    /// In this order: the command's own argument, `--as`, `JIT_AGENT`, the one the work tree was made for,
+    /// `git config jit.agent`; else a person, called as git's user is.
     pub fn actor(&self, own: Option<&Actor>) -> Result<(Actor, bool)> {
         if let Some(actor) = own.or(self.caller.actor.as_ref()) {
             return Ok((actor.clone(), true));
         }
         if let Some(agent) = self.environment.agent.as_deref() {
             return Ok((parse("JIT_AGENT", agent)?, true));
+        }
+        if let Some(acting) = self.acting_here() {
+            return Ok((acting.actor.clone(), true));
         }
         if let Some(agent) = self.store.config("jit.agent") {
             return Ok((parse("the git configuration key jit.agent", OsStr::new(&agent))?, true));
@@ -31,6 +34,11 @@ impl Session {
         let name = if name.trim().is_empty() { "unknown" } else { name.trim() };
         let actor = format!("human:{name}").parse().map_err(Error::usage)?;
         Ok((actor, false))
+    }
+
+    /// Whether the caller gave the operation a key, under which it may be repeated.
+    pub fn names_operation(&self) -> bool {
+        self.caller.op_id.is_some()
     }
 
     /// Name and address for commits, as git would choose them.

@@ -59,6 +59,13 @@ pub struct Change {
     pub clock_lag: Option<Duration>,
 }
 
+impl Change {
+    /// The first of the issues it was about, as it is after it.
+    pub fn issue(&self) -> Option<issue::Issue> {
+        self.state.issue(*self.subjects.first()?).ok().flatten()
+    }
+}
+
 /// Why a change was not made.
 #[derive(Debug)]
 pub enum Failure {

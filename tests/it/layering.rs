@@ -78,6 +78,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("mirror/", &["mirror", "store", "domain", "steps", "progress", "file_lock"]),
     ("session/", &["session", "environment", "store", "mirror", "domain", "error", "progress", "steps"]),
     ("recovery.rs", &["session", "store", "error", "sync"]),
+    ("worktree.rs", &["session", "store", "domain", "error", "git_process"]),
     ("sync/", &["sync", "session", "store", "domain", "error", "environment", "git_process"]),
     (
         "gates/",
@@ -85,8 +86,23 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("land/", &["land", "hooks", "verify", "sync", "session", "store", "domain", "error", "git_process", "progress"]),
     ("verify.rs", &["gates", "session", "store", "domain", "error", "git_process", "progress"]),
-    ("hooks/", &["hooks", "sync", "verify", "gates", "session", "store", "domain", "error", "git_process", "progress"]),
-    ("report/", &["report", "domain", "error", "store", "progress", "verify", "sync", "land"]),
+    (
+        "hooks/",
+        &[
+            "hooks",
+            "worktree",
+            "sync",
+            "verify",
+            "gates",
+            "session",
+            "store",
+            "domain",
+            "error",
+            "git_process",
+            "progress",
+        ],
+    ),
+    ("report/", &["report", "domain", "error", "store", "progress", "verify", "sync", "land", "worktree"]),
     (
         "cli/",
         &[
@@ -105,6 +121,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "verify",
             "sync",
             "land",
+            "worktree",
             "progress",
         ],
     ),

@@ -47,3 +47,4 @@ mod syncing;
 mod tickets;
 mod trust;
 mod verify;
+mod worktrees;

@@ -106,6 +106,7 @@ fn results_have_the_shape_that_the_schema_promises() {
     let schema = schema(&repo);
     let a = repo.out(&["issue", "create", "a", "-g", "review", "--ready"]);
     let b = repo.out(&["issue", "create", "b", "--depends-on", &a]);
+    let w = repo.ready("w");
     repo.write("Cargo.toml", "[package]\n");
     repo.jit(&["gate", "define", "quick", "--title", "Quick", "--command", "true"]).ok();
     repo.jit(&["gate", "add", &a, "quick"]).ok();
@@ -154,6 +155,9 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("gate trust", vec![]),
         ("gate preset list", vec![]),
         ("gate preset apply", vec!["rust", "--dry-run"]),
+        ("worktree add", vec![&w]),
+        ("worktree list", vec![]),
+        ("worktree rm", vec![&w]),
         ("hooks install", vec![]),
         ("hooks status", vec![]),
         ("hooks run", vec!["post-checkout"]),

@@ -13,8 +13,8 @@ use crate::domain::time::parse_duration;
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::session::{Manners, Session};
-use crate::store::Backend;
-use crate::sync::claims::{self, Scope, Wish};
+use crate::sync::claims::{self, Wish};
+use crate::worktree;
 
 /// Reads the length of a lease: more than nothing.
 pub fn lease(text: &str) -> std::result::Result<Duration, String> {
@@ -72,23 +72,12 @@ impl Claim {
         let manners = Manners { actor: self.actor, ..self.force.manners() };
         let (holder, _) = session.actor(manners.actor.as_ref())?;
         let terms = Terms::local(holder.clone(), self.ttl);
-        let scope = if done_before(session)? { Scope::Local } else { claims::scope(session, self.place.wish())? };
-        if matches!(scope, Scope::Local) && !manners.force && !done_before(session)? {
-            claims::refuse_held_here(session, &self.id, &holder)?;
+        let change = claims::claim(session, self.place.wish(), &manners, &self.id, &terms)?;
+        if let Some(issue) = change.issue() {
+            worktree::follow_claim(session, &issue);
         }
-        let change = match scope {
-            Scope::Remote(remote) => claims::claim(session, &remote, &manners, &self.id, &terms)?,
-            Scope::Local => session
-                .change("issue claim", &manners, |draft| claim::claim(draft, &self.id, &terms).map(|id| vec![id]))?,
-        };
         Answer::product("claimed").rest(format!(" for {holder}")).report(session, &change)
     }
-}
-
-/// Whether the operation of this key was carried out already: then its result is given again.
-pub fn done_before(session: &Session) -> Result<bool> {
-    let tip = session.store.tip()?.ok_or_else(|| session.absence())?;
-    Ok(session.done_before(&tip)?.is_some())
 }
 
 /// Renew the lease of a claim

@@ -20,8 +20,9 @@ use crate::store::transact::Change;
 use crate::store::{CommitId, StoreError};
 use crate::sync::Remote;
 use crate::sync::claims::{self, Scope};
+use crate::worktree;
 
-use super::claim::{Place, done_before, lease};
+use super::claim::{Place, lease};
 
 /// Claim the most urgent ready issue and print its id
 ///
@@ -59,12 +60,9 @@ impl ClaimNext {
         let manners = Manners { actor: self.actor.clone(), ..Manners::default() };
         let (holder, _) = session.actor(manners.actor.as_ref())?;
         let terms = Terms::local(self.to.clone().unwrap_or(holder), self.ttl);
-        let remote = match done_before(session)? {
-            true => None,
-            false => match claims::scope(session, self.place.wish())? {
-                Scope::Remote(remote) => Some(remote),
-                Scope::Local => None,
-            },
+        let remote = match claims::scope(session, self.place.wish())? {
+            Scope::Remote(remote) => Some(remote),
+            Scope::Local => None,
         };
         let started = std::time::Instant::now();
         let mut reopened: Option<Session> = None;
@@ -83,8 +81,12 @@ impl ClaimNext {
                     reopened = Some(session.reopen()?);
                 }
                 outcome => {
+                    let change = outcome?;
+                    if let Some(issue) = change.issue() {
+                        worktree::follow_claim(session, &issue);
+                    }
                     let answer = Answer::product("claimed").rest(format!(" for {}", terms.holder));
-                    return answer.report(session, &outcome?);
+                    return answer.report(session, &change);
                 }
             }
         }

@@ -15,8 +15,6 @@ use crate::report::Report;
 use crate::session::Session;
 use crate::sync::claims::{self, Scope, Wish};
 
-use super::claim::done_before;
-
 /// Change issues: all of them, in one commit, or none
 ///
 /// Reads the issues named and, for a change of state, their dependencies.
@@ -109,15 +107,12 @@ impl Done {
 
 /// Makes the claims that going to work stands for, where claims are made for all clones.
 fn claim_for_all(session: &Session, ids: &[IdPrefix], force: Force) -> Result<()> {
-    if done_before(session)? {
-        return Ok(());
-    }
-    let Scope::Remote(remote) = claims::scope(session, Wish::Usual)? else { return Ok(()) };
+    let Scope::Remote(_) = claims::scope(session, Wish::Usual)? else { return Ok(()) };
     let (holder, _) = session.actor(None)?;
     for id in ids {
         let issue = session.resolve(&session.view()?.state, id)?;
         if issue.claim.is_none() && issue.state != State::InProgress {
-            claims::claim(session, &remote, &force.manners(), id, &Terms::local(holder.clone(), None))?;
+            claims::claim(session, Wish::Remote, &force.manners(), id, &Terms::local(holder.clone(), None))?;
         }
     }
     Ok(())

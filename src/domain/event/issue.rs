@@ -111,6 +111,9 @@ pub struct Claimed {
     pub host: Option<String>,
     /// The holder's work tree.
     pub worktree: Option<String>,
+    /// Who made the claim for the holder and watches over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<Actor>,
     /// The claim on the remote that stands behind this one; absent for a claim made here alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<Published>,
@@ -139,6 +142,17 @@ pub struct Released {
     pub outcome: Outcome,
     /// Why, when somebody said so.
     pub reason: Option<String>,
+}
+
+/// A holder fell silent, and its claim ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stalled {
+    /// Who held it.
+    pub by: Actor,
+    /// The fencing number of the claim that ended.
+    pub generation: u64,
+    /// What showed that nobody is at work any more.
+    pub reason: String,
 }
 
 /// Text said about an issue.

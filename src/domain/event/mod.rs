@@ -18,8 +18,8 @@ use super::time::Timestamp;
 
 pub use gate::{GateRef, Judgement, Override, Overruled, Ran, TAIL_BYTES};
 pub use issue::{
-    Assignment, Claimed, Edge, Edit, Ended, Holder, Imported, Landing, Linked, NewIssue, Released, Renewal, Text,
-    Transition,
+    Assignment, Claimed, Edge, Edit, Ended, Holder, Imported, Landing, Linked, NewIssue, Released, Renewal, Stalled,
+    Text, Transition,
 };
 pub use merge::{Author, BrokenCycle, Dropped, LostClaim, Merged, Overridden, Patch, Restored};
 
@@ -108,6 +108,7 @@ bodies! {
     IssueDeleted(Empty) = "issue.deleted",
     IssueLanded(Landing) = "issue.landed",
     IssueMerged(Patch) = "issue.merged",
+    AgentStalled(Stalled) = "agent.stalled",
     ClaimExpired(Holder) = "claim.expired",
     ClaimOverridden(Holder) = "claim.overridden",
     ClaimRenewed(Renewal) = "claim.renewed",

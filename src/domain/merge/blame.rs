@@ -55,7 +55,7 @@ impl Touched {
                 ["title", "description", "priority", "state", "assignee"].into_iter().for_each(touch);
             }
             Body::IssueAssigned(_) | Body::IssueUnassigned(_) => touch("assignee"),
-            Body::IssueClaimed(_) | Body::IssueReleased(_) | Body::ClaimExpired(_) => {
+            Body::IssueClaimed(_) | Body::IssueReleased(_) | Body::AgentStalled(_) | Body::ClaimExpired(_) => {
                 ["state", "assignee"].into_iter().for_each(touch);
             }
             Body::IssueAsked(_) | Body::IssueAnswered(_) => ["state", "question"].into_iter().for_each(touch),

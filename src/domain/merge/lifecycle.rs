@@ -128,6 +128,7 @@ impl Life {
         issue.deleted.clone_from(&winner.deleted);
         issue.completed_at = winner.completed_at;
         issue.archived_from = winner.archived_from;
+        issue.failures.clone_from(&winner.failures);
         if self.contested && winner.state == State::Archived && loser.state == State::Done {
             // It was put away by somebody who did not know that it was done.
             issue.archived_from = Some(State::Done);
@@ -136,6 +137,7 @@ impl Life {
         claims(base, winner, loser, issue);
         if issue.state.is_finished() || issue.deleted.is_some() {
             issue.question = None;
+            issue.failures = None;
         }
     }
 }

@@ -29,12 +29,23 @@ pub struct Terms {
     pub remote: Option<Published>,
     /// The highest fencing number that is known from elsewhere.
     pub passed: u64,
+    /// Where the holder works, and who watches over the claim, when that is not said by where it is made.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// A claim for somebody who works elsewhere.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// Who watches over the claim, when it is not the holder itself.
+    pub keeper: Option<Actor>,
+    /// The holder's work tree.
+    pub worktree: Option<String>,
 }
 
 impl Terms {
     /// A claim by `holder`, made here.
     pub fn local(holder: Actor, ttl: Option<Duration>) -> Self {
-        Self { holder, ttl, remote: None, passed: 0 }
+        Self { holder, ttl, remote: None, passed: 0, elsewhere: None }
     }
 }
 
@@ -45,7 +56,7 @@ pub fn claim(draft: &mut Draft<'_>, prefix: &IdPrefix, terms: &Terms) -> Decisio
     let issue = draft.resolve(prefix)?;
     let id = issue.id;
     if let Some(held) = &issue.claim {
-        if held.by == terms.holder && draft.context.token == Some(held.token) {
+        if held.by == terms.holder && draft.context.token_for(id) == Some(held.token) {
             return renew(draft, id, held, None).map(|()| id);
         }
         free(draft, &issue, held, &terms.holder)?;
@@ -91,6 +102,7 @@ pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decisio
     }
     check_gates(draft, &issue, State::InProgress)?;
     let ttl = terms.ttl.or(draft.state().settings()?.claim_ttl());
+    let worktree = terms.elsewhere.as_ref().map_or(&draft.context.worktree, |elsewhere| &elsewhere.worktree);
     let claimed = Claimed {
         by: terms.holder.clone(),
         from: issue.state,
@@ -98,7 +110,8 @@ pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decisio
         expires_at: ttl.map(|ttl| draft.context.now.plus(ttl)),
         ttl_ms: ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
         host: draft.context.host.clone(),
-        worktree: draft.context.worktree.clone(),
+        worktree: worktree.clone(),
+        keeper: terms.elsewhere.as_ref().and_then(|elsewhere| elsewhere.keeper.clone()),
         remote: terms.remote.clone(),
         gates: frozen(draft, &issue)?,
     };

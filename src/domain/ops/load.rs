@@ -152,6 +152,7 @@ fn whole(draft: &mut Draft<'_>, sketch: &Sketch) -> Issue {
         comments: Vec::new(),
         commits: BTreeSet::new(),
         question: None,
+        failures: None,
         created_at: sketch.created_at.unwrap_or(now),
         created_by: sketch.created_by.clone().unwrap_or_else(|| actor.clone()),
         updated_at: now,

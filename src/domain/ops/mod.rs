@@ -1,5 +1,6 @@
 //! *Decide*: one function a command, from a draft to events or a refusal.
 
+pub mod agent;
 pub mod claim;
 pub mod config;
 pub mod dep;

@@ -39,14 +39,14 @@ fn trespass(draft: &Draft<'_>, issue: &Issue, claim: &Claim) -> Option<Refusal> 
             actor: context.actor.clone(),
         });
     }
-    let superseded = context.token.is_some_and(|token| token != claim.token);
+    let superseded = context.token_for(issue.id).is_some_and(|token| token != claim.token);
     superseded.then(|| Refusal::Superseded { id: issue.id, by: claim.by.clone(), generation: claim.generation })
 }
 
 /// Refuses words of a named holder whose claim has ended: others may comment, it cannot know that it may.
 pub(super) fn refuse_former_holder(draft: &Draft<'_>, issue: &Issue) -> Decision {
     let live = issue.claim.as_ref().map(|claim| claim.token);
-    if draft.context.named && draft.context.token.is_some_and(|token| Some(token) != live) {
+    if draft.context.named && draft.context.token_for(issue.id).is_some_and(|token| Some(token) != live) {
         check_not_superseded(draft, issue)?;
     }
     Ok(())
@@ -54,7 +54,7 @@ pub(super) fn refuse_former_holder(draft: &Draft<'_>, issue: &Issue) -> Decision
 
 /// Refuses a caller whose claim on this issue was ended by somebody else.
 pub(super) fn check_not_superseded(draft: &Draft<'_>, issue: &Issue) -> Decision {
-    match (&issue.last_claim, draft.context.token) {
+    match (&issue.last_claim, draft.context.token_for(issue.id)) {
         (Some(last), Some(token))
             if (last.token == token || issue.ended_claims.contains(&token)) && !issue.state.is_finished() =>
         {

@@ -17,7 +17,7 @@ use super::state::{GateStatus, Priority, State};
 use super::time::Timestamp;
 
 pub use put::Summary;
-use row::{NO_NAME, NO_TIME, QUESTION, RELEASES};
+use row::{FAILED, NO_NAME, NO_TIME, QUESTION, RELEASES};
 pub use row::{Row, Span};
 
 /// What is known of the issue of a row.
@@ -242,6 +242,11 @@ impl<'t> Entry<'t> {
     /// Whether it has a question that waits for a person.
     pub fn has_question(self) -> bool {
         self.row.flags & QUESTION != 0
+    }
+
+    /// Whether work on it failed since it was last put forward.
+    pub fn has_failed(self) -> bool {
+        self.row.flags & FAILED != 0
     }
 
     /// Whether those that wait for it may go on; see [`super::issue::Issue::releases_dependents`].

@@ -8,7 +8,7 @@ use crate::domain::snapshot::Unreadable;
 use crate::domain::state::{GateStatus, Priority, State};
 use crate::domain::time::Timestamp;
 
-use super::row::{NO_NAME, NO_TIME, QUESTION, RELEASES};
+use super::row::{FAILED, NO_NAME, NO_TIME, QUESTION, RELEASES};
 use super::{Entry, Presence, Row, Span, Table, number};
 
 /// What a table holds of an issue.
@@ -31,6 +31,7 @@ pub struct Summary<'a> {
     pub completed_at: Option<Timestamp>,
     pub releases_dependents: bool,
     pub has_question: bool,
+    pub has_failed: bool,
 }
 
 impl<'a> From<&'a Issue> for Summary<'a> {
@@ -52,6 +53,7 @@ impl<'a> From<&'a Issue> for Summary<'a> {
             completed_at: issue.completed_at,
             releases_dependents: issue.releases_dependents(),
             has_question: issue.question.is_some(),
+            has_failed: issue.failures.is_some(),
         }
     }
 }
@@ -75,6 +77,7 @@ impl<'a> From<Entry<'a>> for Summary<'a> {
             completed_at: entry.completed_at(),
             releases_dependents: entry.releases_dependents(),
             has_question: entry.has_question(),
+            has_failed: entry.has_failed(),
         }
     }
 }
@@ -102,7 +105,9 @@ impl Table {
             presence: issue.presence as u8,
             state: issue.state as u8,
             priority: issue.priority as u8,
-            flags: flag(issue.releases_dependents, RELEASES) | flag(issue.has_question, QUESTION),
+            flags: flag(issue.releases_dependents, RELEASES)
+                | flag(issue.has_question, QUESTION)
+                | flag(issue.has_failed, FAILED),
             ..Row::empty(issue.id.bytes())
         };
         self.columns.rows[place as usize] = row;

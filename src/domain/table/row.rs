@@ -12,6 +12,9 @@ pub const RELEASES: u8 = 1;
 /// The issue has a question that waits for a person.
 pub const QUESTION: u8 = 2;
 
+/// Work on the issue failed, and it was not put forward anew since.
+pub const FAILED: u8 = 4;
+
 /// A part of a list or a text: where it begins and how long it is.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -68,7 +71,7 @@ pub struct Row {
     pub state: u8,
     /// The number of a priority.
     pub priority: u8,
-    /// `RELEASES` and `QUESTION`.
+    /// `RELEASES`, `QUESTION` and `FAILED`.
     pub flags: u8,
     /// Fills the row up to a multiple of eight bytes.
     pub spare: u32,

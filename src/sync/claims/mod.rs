@@ -25,8 +25,8 @@ use crate::environment::RandomIds;
 use crate::error::{Class, Error, Result};
 use crate::git_process::{Push, Update};
 use crate::session::{Manners, Session};
-use crate::store::StoreError;
 use crate::store::transact::Change;
+use crate::store::{Backend, StoreError};
 
 use super::remote::{Listing, Remote};
 use super::tries::Tries;
@@ -62,8 +62,11 @@ pub enum Wish {
 }
 
 /// Where claims are made: as the caller wishes, as the setting `claim.scope` says, else on the remote once the tracker
-/// is shared.
+/// is shared. An operation that was carried out before has its result here.
 pub fn scope(session: &Session, wish: Wish) -> Result<Scope> {
+    if is_repeated(session)? {
+        return Ok(Scope::Local);
+    }
     let remotely = match wish {
         Wish::Local => return Ok(Scope::Local),
         Wish::Remote => true,
@@ -76,6 +79,12 @@ pub fn scope(session: &Session, wish: Wish) -> Result<Scope> {
         return Ok(Scope::Local);
     }
     Remote::meant(session, None).map(Scope::Remote).map_err(or_locally)
+}
+
+/// Whether the operation of the caller's key was carried out already: then its result is given again.
+fn is_repeated(session: &Session) -> Result<bool> {
+    let tip = session.store.tip()?.ok_or_else(|| session.absence())?;
+    Ok(session.done_before(&tip)?.is_some())
 }
 
 /// Adds that a claim can be made here alone.
@@ -103,7 +112,7 @@ pub fn held_here(session: &Session, state: &dyn Snapshot) -> Result<BTreeSet<Iss
 }
 
 /// Refuses an issue that a clone holds which pushes to this very repository.
-pub fn refuse_held_here(session: &Session, id: &IdPrefix, holder: &Actor) -> Result<()> {
+fn refuse_held_here(session: &Session, id: &IdPrefix, holder: &Actor) -> Result<()> {
     let state = session.view()?.state;
     let issue = session.resolve(&state, id)?;
     let Some(object) = session.store.other_ref(&claim_ref(issue.id))? else { return Ok(()) };
@@ -116,8 +125,21 @@ pub fn refuse_held_here(session: &Session, id: &IdPrefix, holder: &Actor) -> Res
     Err(Refusal::ClaimedByOther { id: issue.id, claim, actor: holder.clone() }.into())
 }
 
+/// Claims an issue where the caller wishes it.
+pub fn claim(session: &Session, wish: Wish, manners: &Manners, id: &IdPrefix, terms: &Terms) -> Result<Change> {
+    match scope(session, wish)? {
+        Scope::Remote(remote) => claim_on(session, &remote, manners, id, terms),
+        Scope::Local => {
+            if !manners.force && !is_repeated(session)? {
+                refuse_held_here(session, id, &terms.holder)?;
+            }
+            session.change("issue claim", manners, |draft| claim::claim(draft, id, terms).map(|id| vec![id]))
+        }
+    }
+}
+
 /// Claims an issue for all clones of the remote.
-pub fn claim(session: &Session, remote: &Remote, manners: &Manners, id: &IdPrefix, terms: &Terms) -> Result<Change> {
+fn claim_on(session: &Session, remote: &Remote, manners: &Manners, id: &IdPrefix, terms: &Terms) -> Result<Change> {
     let deadline = Deadline::after(PATIENCE);
     let decide = |draft: &mut Draft<'_>, terms: &Terms| claim::claim(draft, id, terms);
     let mut tries = Tries::default();

@@ -117,6 +117,7 @@ impl Ticket {
             token: EventId::new(uuid::Uuid::nil()),
             host: None,
             worktree: None,
+            keeper: None,
             remote: None,
             gates: std::collections::BTreeMap::new(),
             unseen: std::collections::BTreeMap::new(),

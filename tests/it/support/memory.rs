@@ -79,6 +79,7 @@ impl World {
             actor: actor(name),
             named: !name.starts_with("human:"),
             token: None,
+            work: None,
             force,
             host: None,
             worktree: None,

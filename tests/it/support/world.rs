@@ -49,6 +49,7 @@ impl World {
             actor: "human:a".parse().expect("a valid actor"),
             named: false,
             token: None,
+            work: None,
             force: true,
             host: None,
             worktree: None,

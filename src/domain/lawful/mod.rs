@@ -3,22 +3,23 @@
 //! What can be read from the events and the state before them is judged. Whether a command really ran, and who sat at
 //! the keyboard, cannot.
 
+mod gates;
+
 use std::collections::BTreeMap;
 
 use super::apply::apply_to_issue;
 use super::draft::require_gates;
-use super::event::{Body, Claimed, Event, Judgement, Override, Overruled};
-use super::gate::{Check, Gate};
+use super::event::{Body, Claimed, Event};
+use super::gate::Check;
 use super::id::IssueId;
 use super::invariants::broken;
 use super::issue::{Claim, Issue};
 use super::name::{Actor, GateKey};
 use super::refusal::Refusal;
 use super::settings::Known;
-use super::snapshot::{Overlay, Read, Snapshot, Unreadable};
-use super::standing::{standing, standings};
+use super::snapshot::{Overlay, Snapshot, Unreadable};
+use super::standing::standings;
 use super::state::{Stage, State};
-use super::table::Entry;
 use super::time::Timestamp;
 
 /// How many fencing numbers a claim may leave out. Each stands for a claim elsewhere that nobody told of; a number at
@@ -143,12 +144,13 @@ impl Judge<'_> {
                 self.matches(&issue, &released.by, released.generation)?;
                 self.may_touch(&issue)
             }
-            Body::ClaimExpired(holder) => {
-                let claim = self.matches(&issue, &holder.by, holder.generation)?;
-                match claim.expires_at {
-                    Some(end) if Claim::ends_before(end, self.event.ts) && end <= self.clock => Ok(()),
-                    Some(end) => breaks("claim-living", format!("the lease of {} runs until {end}", claim.by)),
-                    None => breaks("claim-living", format!("the claim of {} has no lease that could end", claim.by)),
+            Body::ClaimExpired(holder) => self.expired(&self.matches(&issue, &holder.by, holder.generation)?),
+            Body::AgentStalled(stalled) => {
+                let claim = self.matches(&issue, &stalled.by, stalled.generation)?;
+                match issue.state {
+                    State::InProgress if claim.keeper.as_ref() == Some(&self.event.actor) => Ok(()),
+                    State::InProgress => self.expired(&claim),
+                    state => breaks("lawful", format!("nobody stalls on an issue that is {state}")),
                 }
             }
             Body::ClaimOverridden(holder) => self.matches(&issue, &holder.by, holder.generation).map(drop),
@@ -253,6 +255,15 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Whether the lease of a claim has run out, by the event's time and the judge's clock.
+    fn expired(&self, claim: &Claim) -> Judged {
+        match claim.expires_at {
+            Some(end) if Claim::ends_before(end, self.event.ts) && end <= self.clock => Ok(()),
+            Some(end) => breaks("claim-living", format!("the lease of {} runs until {end}", claim.by)),
+            None => breaks("claim-living", format!("the claim of {} has no lease that could end", claim.by)),
+        }
+    }
+
     /// The living claim, which must be the one that the event names.
     fn matches(&self, issue: &Issue, by: &Actor, generation: u64) -> Judged<Claim> {
         match &issue.claim {
@@ -261,12 +272,13 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether the actor may change the state of an issue: its holder, a person, or whoever overrules the claim.
+    /// Whether the actor may change the state of an issue: its holder, who watches over the claim, a person, or whoever
+    /// overrules it.
     fn may_touch(&self, issue: &Issue) -> Judged {
         let Some(claim) = &issue.claim else { return Ok(()) };
         let actor = &self.event.actor;
         let overrules = || self.said_before(issue.id, |body| matches!(body, Body::ClaimOverridden(_)));
-        if claim.by == *actor || is_person(actor) || overrules() {
+        if claim.by == *actor || claim.keeper.as_ref() == Some(actor) || is_person(actor) || overrules() {
             return Ok(());
         }
         breaks("claim-living", format!("{} holds the issue, and {actor} is not its holder", claim.by))
@@ -283,108 +295,6 @@ impl Judge<'_> {
             Ok(()) => Ok(()),
             Err(Refusal::Unreadable(unreadable)) => Err(unreadable.into()),
             Err(_) => breaks("lawful", "it names a gate that nobody defined"),
-        }
-    }
-
-    /// Whether `key` is taken off lawfully: not by the holder who must pass it, and not unsaid.
-    fn gate_removed(&self, issue: &Issue, key: &GateKey) -> Judged {
-        if !issue.last_claim.as_ref().is_some_and(|claim| claim.gates.contains_key(key)) {
-            return Ok(());
-        }
-        let said = |body: &Body| matches!(body, Body::GateOverridden(over) if over.gate == *key && over.what == Override::Removed);
-        self.not_by_holder(issue, key)?;
-        match self.said_before(issue.id, said) {
-            true => Ok(()),
-            false => breaks("gate-frozen", format!("{key} was taken off a claimed issue without gate.overridden")),
-        }
-    }
-
-    /// What a gate asks is changed for a holder only together with its definition, and by somebody else.
-    fn gate_overridden(&self, issue: &Issue, over: &Overruled) -> Judged {
-        let Some(check) = &over.check else { return Ok(()) };
-        self.not_by_holder(issue, &over.gate)?;
-        let defines = |event: &Event| matches!(event.body(), Ok(Some(Body::GateDefined(gate))) if gate.key == over.gate && gate.check == *check);
-        match over.what == Override::Redefined && self.all.iter().any(defines) {
-            true => Ok(()),
-            false => breaks("gate-frozen", format!("{} asks what it is defined to ask", over.gate)),
-        }
-    }
-
-    fn not_by_holder(&self, issue: &Issue, key: &GateKey) -> Judged {
-        let holds = issue.claim.as_ref().is_some_and(|claim| claim.by == self.event.actor);
-        match holds && !is_person(&self.event.actor) {
-            true => breaks("gate-frozen", format!("{} must pass {key}, and would weaken it", self.event.actor)),
-            false => Ok(()),
-        }
-    }
-
-    fn gate_defined(&self, gate: &Gate) -> Judged {
-        if let Some(fault) = gate.check.fault() {
-            return breaks("lawful", fault);
-        }
-        let Some(before) = self.state.gate(&gate.key)?.filter(|before| before.check != gate.check) else {
-            return Ok(());
-        };
-        for id in self.carriers(&before.key, |issue| issue.holder().is_some())? {
-            let Some(issue) = self.state.issue(id)? else { continue };
-            let frozen = issue.claim.as_ref().and_then(|claim| claim.gates.get(&gate.key));
-            if frozen.is_none_or(|check| *check == gate.check) {
-                continue;
-            }
-            self.not_by_holder(&issue, &gate.key)?;
-            let said = |event: &Event| {
-                event.issue == Some(id)
-                    && matches!(event.body(), Ok(Some(Body::GateOverridden(over))) if over.gate == gate.key)
-            };
-            if !self.all.iter().any(said) {
-                let why = format!("{} asks something else of {id}, without gate.overridden", gate.key);
-                return breaks("gate-frozen", why);
-            }
-        }
-        Ok(())
-    }
-
-    fn gate_undefined(&self, key: &GateKey) -> Judged {
-        match self.carriers(key, |issue| !issue.state().is_finished())?.first() {
-            Some(id) => breaks("lawful", format!("{id} still carries the gate {key}")),
-            None => Ok(()),
-        }
-    }
-
-    fn carriers(&self, key: &GateKey, wanted: impl Fn(Entry<'_>) -> bool) -> Read<Vec<IssueId>> {
-        let table = self.state.table()?;
-        let carries = |issue: &Entry<'_>| issue.gates().any(|(name, _)| name == key.as_str());
-        Ok(table.issues().filter(|issue| wanted(*issue)).filter(carries).map(Entry::id).collect())
-    }
-
-    fn verdict(&self, issue: &Issue, judgement: &Judgement, passed: bool) -> Judged {
-        let key = &judgement.gate;
-        if issue.state.is_finished() && !passed {
-            return breaks("lawful", "a finished issue keeps its verdicts");
-        }
-        let Some(verdict) = issue.gates.get(key) else {
-            return breaks("lawful", format!("the issue has no gate {key}"));
-        };
-        let standing = standing(self.state, issue, key, verdict)?;
-        match &judgement.run {
-            Some(run) if (run.exit_code == 0) != passed => {
-                breaks("verdict", format!("{key} ended with {}, which is no such verdict", run.exit_code))
-            }
-            Some(run) => {
-                let check = standing.check.unwrap_or_default();
-                match check.is_run_by(Some(&run.command), run.workdir.as_deref()) {
-                    true => Ok(()),
-                    false => breaks("verdict", format!("{key} was judged by another command than it asks for")),
-                }
-            }
-            None if passed && standing.command().is_some() => {
-                let said = |body: &Body| matches!(body, Body::GateOverridden(over) if over.gate == *key && over.what == Override::PassedByHand);
-                match judgement.overridden && self.said_before(issue.id, said) {
-                    true => Ok(()),
-                    false => breaks("verdict", format!("{key} is judged by a command, and was passed by hand")),
-                }
-            }
-            None => Ok(()),
         }
     }
 }

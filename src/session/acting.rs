@@ -1,0 +1,55 @@
+//! Who acts in a linked worktree that was made for an issue.
+//!
+//! It is written down in the worktree's own folder in the repository, beside its HEAD: commands and hooks that run
+//! there find it, and it goes when the worktree goes.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{EventId, IssueId};
+use crate::domain::name::Actor;
+use crate::store::{StoreError, StoreResult};
+
+use super::Session;
+
+/// The file's name.
+const FILE: &str = "jit-acting.json";
+
+/// Whom a worktree was made for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acting {
+    /// Who acts there.
+    pub actor: Actor,
+    /// The issue it was made for.
+    pub issue: IssueId,
+    /// The token of the claim.
+    pub token: EventId,
+}
+
+impl Acting {
+    /// What is written down for the worktree with this folder; `None` when nothing is, or nothing that can be read.
+    pub fn read(git_dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(git_dir.join(FILE)).ok()?).ok()
+    }
+
+    /// Writes it down.
+    pub fn write(&self, git_dir: &Path) -> StoreResult<()> {
+        let path = git_dir.join(FILE);
+        let text = serde_json::to_vec_pretty(self).expect("names have only text keys");
+        let new = git_dir.join(format!("{FILE}.{}", self.token));
+        let written = fs::File::create(&new)
+            .and_then(|mut file| file.write_all(&text).and_then(|()| file.write_all(b"\n")))
+            .and_then(|()| fs::rename(&new, &path));
+        written.map_err(StoreError::io(format!("writing {}", path.display())))
+    }
+}
+
+impl Session {
+    /// Whom the work tree was made for, by `jit worktree add` or a coordinator.
+    pub fn acting_here(&self) -> Option<&Acting> {
+        self.acting.get_or_init(|| Acting::read(&self.store.git_dir())).as_ref()
+    }
+}
