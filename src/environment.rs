@@ -31,6 +31,8 @@ pub struct Environment {
     pub gates_running: Option<String>,
     /// `JIT_HOOK_PROBE`: the file in which a hook notes that git has reached it, and does nothing else.
     pub hook_probe: Option<PathBuf>,
+    /// The folder of user configuration: `XDG_CONFIG_HOME`, else `.config` in `HOME`.
+    pub config_home: Option<PathBuf>,
     /// `GIT_DIR`.
     pub git_dir: Option<PathBuf>,
     /// `JIT_REF`: the ref that holds the tracker.
@@ -65,6 +67,9 @@ impl Environment {
             program: std::env::current_exe().ok(),
             gates_running: var("JIT_GATES_RUNNING").and_then(|running| running.into_string().ok()),
             hook_probe: var("JIT_HOOK_PROBE").map(PathBuf::from),
+            config_home: var("XDG_CONFIG_HOME")
+                .map(PathBuf::from)
+                .or_else(|| var("HOME").map(|home| PathBuf::from(home).join(".config"))),
             git_dir: var("GIT_DIR").map(PathBuf::from),
             ref_name: var("JIT_REF").map(|name| name.to_string_lossy().into_owned()),
             quarantine: var("GIT_QUARANTINE_PATH").map(PathBuf::from),
@@ -95,6 +100,13 @@ pub fn interrupted() -> &'static AtomicBool {
         }
         flag
     })
+}
+
+/// Calls `told` each time somebody asks the process to end. It then does not end by that itself.
+pub fn on_end_asked(told: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::spawn(move || signals.forever().for_each(|_| told()));
+    Ok(())
 }
 
 /// The system's clock.

@@ -19,6 +19,7 @@
 //! - [`report`] holds the results, and the one place that prints; [`error`] the words and exit codes of failures.
 
 pub mod cli;
+pub mod coordinator;
 pub mod domain;
 pub mod environment;
 pub mod error;
@@ -28,6 +29,7 @@ mod git_process;
 pub mod hooks;
 pub mod land;
 pub mod mirror;
+mod processes;
 pub mod progress;
 pub mod recovery;
 pub mod report;
@@ -36,6 +38,7 @@ pub mod steps;
 pub mod store;
 pub mod sync;
 pub mod verify;
+mod watch;
 pub mod worktree;
 
 use std::process::ExitCode;

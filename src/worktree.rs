@@ -105,8 +105,8 @@ fn same(one: &Path, other: &Path) -> bool {
 }
 
 /// Makes the worktree of an issue at `path`, where it is not there from before, and writes down who acts in it.
-pub fn make(store: &GitStore, path: &Path, acting: &Acting) -> Result<()> {
-    let (git, branch) = (store.git(), branch_of(acting.issue));
+pub fn make(git: &Git, path: &Path, acting: &Acting) -> Result<()> {
+    let branch = branch_of(acting.issue);
     let known = git.worktrees()?.into_iter().find(|tree| tree.branch.as_ref() == Some(&branch));
     match known {
         Some(tree) if !tree.gone && same(&tree.path, path) => {}

@@ -9,7 +9,8 @@ use crate::domain::issue::Issue;
 use crate::error::Class;
 use crate::land::Landed;
 use crate::report::{
-    admin, conflicts, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify, worktree,
+    admin, conflicts, coordinator, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify,
+    worktree,
 };
 use crate::store::exchange::GateLine;
 
@@ -72,6 +73,7 @@ use Class::{Exists, Lost, NotFound, Nothing, Outside, Refused, Unexpected};
 
 const CHANGE: &[Class] = &[NotFound, Refused, Lost, Outside];
 const SYNC: &[Class] = &[NotFound, Refused, Lost, Outside];
+const COORDINATOR: &[Class] = &[NotFound, Refused, Exists, Outside];
 const READ: &[Class] = &[NotFound];
 
 const fn change(command: &'static str) -> Contract {
@@ -129,6 +131,23 @@ pub const CONTRACTS: &[Contract] = &[
     read("gate preset list", "the presets with their gates", shape::<gate_run::Presets>),
     Contract { errors: CHANGE, ..read("gate preset apply", "a line a gate", shape::<gate_run::Applied>) },
     Contract {
+        errors: &[NotFound, Exists, Outside],
+        ..read("coordinator init-config", "nothing", shape::<coordinator::Written>)
+    },
+    Contract { errors: COORDINATOR, ..read("coordinator start", "the process that runs", shape::<coordinator::Began>) },
+    Contract {
+        errors: COORDINATOR,
+        ..read("coordinator stop", "whether one was running", shape::<coordinator::Stopped>)
+    },
+    read("coordinator status", "the state, the pool and the queue", shape::<coordinator::Status>),
+    read("coordinator agents", "the holders, each with a line an issue", shape::<coordinator::Agents>),
+    Contract { errors: COORDINATOR, ..read("coordinator once", "nothing", shape::<coordinator::Round>) },
+    Contract { stream: true, ..read("coordinator logs", "what the agent printed", log_line) },
+    Contract {
+        errors: &[NotFound, Exists, Outside],
+        ..read("coordinator init-service", "the path of the unit", shape::<coordinator::Service>)
+    },
+    Contract {
         errors: &[NotFound, Refused, Lost, Exists, Outside],
         ..read("worktree add", "the path of the worktree", shape::<worktree::Worktree>)
     },
@@ -172,6 +191,11 @@ pub const CONTRACTS: &[Contract] = &[
     Contract { shape: shape::<admin::Imported>, errors: &[NotFound, Refused, Exists, Outside], ..change("import") },
     read("help", "the page", shape::<admin::Page>),
 ];
+
+/// A line of an agent's log.
+fn log_line() -> Value {
+    json!({ "type": "object", "properties": { "line": { "type": "string" } } })
+}
 
 /// A document that says nothing.
 fn nothing() -> Value {

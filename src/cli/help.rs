@@ -105,8 +105,11 @@ fn environment() -> String {
        JIT_CLAIM      the token of the claim under which this process works\n  \
        JIT_DATA_DIR   where the mirror is kept instead of .jit/\n  \
        JIT_REMOTE     the remote that jit init looks at\n  \
-       JIT_CLOCK      a fixed RFC 3339 time instead of the clock, for tests and replays\n  \
+       JIT_CLOCK      a fixed RFC 3339 time instead of the clock, for tests and replays; or offset:FILE, the\n  \
+                      clock moved by the milliseconds in FILE\n  \
        NO_COLOR       set to anything: no colours\n\n\
+     A worktree that jit worktree add made says by itself who acts in it; JIT_AGENT goes before that.\n\
+     An agent of the coordinator finds JIT_ISSUE, JIT_AGENT, JIT_CLAIM and JIT_REPO set.\n\
      A gate's command is told what it judges: see jit help gates.\n\
      The variables of git (GIT_DIR, GIT_WORK_TREE, GIT_AUTHOR_NAME, …) are honoured.\n"
         .to_owned()

@@ -4,6 +4,7 @@ mod common;
 mod config;
 mod conflicts;
 mod contract;
+mod coordinator;
 mod dep;
 mod events;
 mod export;
@@ -97,6 +98,8 @@ enum Command {
     #[command(subcommand)]
     Gate(gate::Gate),
     #[command(subcommand)]
+    Coordinator(coordinator::Coordinator),
+    #[command(subcommand)]
     Worktree(worktree::Worktree),
     #[command(subcommand)]
     Hooks(hooks::Hooks),
@@ -178,6 +181,7 @@ impl Command {
             Command::Dep(command) => command.run(session),
             Command::Graph(command) => command.run(session),
             Command::Gate(command) => command.run(session),
+            Command::Coordinator(command) => command.run(session),
             Command::Worktree(command) => command.run(session),
             Command::Hooks(command) => command.run(session),
             Command::Verify(command) => command.run(session),
@@ -245,6 +249,10 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             plain,
         ),
         Some(Command::Help(help)) => match help.run() {
+            Ok(report) => printer.report(report, system_clock()),
+            Err(error) => printer.error(&error),
+        },
+        Some(Command::Coordinator(coordinator::Coordinator::RunAgent(command))) => match command.run() {
             Ok(report) => printer.report(report, system_clock()),
             Err(error) => printer.error(&error),
         },

@@ -90,8 +90,8 @@ impl Add {
         let Some(token) = claimed.claim.as_ref().map(|claim| claim.token) else {
             return Err(StoreError::Internal(anyhow::anyhow!("a claim that was made is not there")).into());
         };
-        let acting = Acting { actor: holder, issue: claimed.id, token };
-        if let Err(error) = worktree::make(&session.store, &path, &acting) {
+        let acting = Acting { actor: holder, issue: claimed.id, token, keeper: None };
+        if let Err(error) = worktree::make(&session.store.git(), &path, &acting) {
             // Who names the operation repeats it, and finds its claim.
             if !session.names_operation() {
                 give_back(session, &acting, "the worktree could not be made");

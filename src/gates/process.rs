@@ -11,9 +11,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::Pid;
 
 use crate::git_process::REPOSITORY_VARIABLES;
+use crate::processes::{Word, tell_all, watch};
 
 use super::tail::Tail;
 
@@ -99,18 +100,6 @@ fn spawn(task: &Task<'_>, lifeline: io::PipeReader, writer: io::PipeWriter) -> i
     command.spawn()
 }
 
-/// Tells when the process has ended, and leaves it as it is: its id stays taken until it is waited for.
-fn watch(process: Pid) -> Receiver<()> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let ended = || waitid(WaitId::Pid(process), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
-        while ended().is_err_and(|why| why == rustix::io::Errno::INTR) {}
-        // Nobody listens any more when the process was ended meanwhile.
-        let _ = sender.send(());
-    });
-    receiver
-}
-
 /// A process and those it started.
 struct Group {
     leader: Child,
@@ -140,14 +129,14 @@ impl Group {
     /// anybody else, so that no stranger is killed.
     fn end(&mut self, running: bool, output: &Output) -> io::Result<Ended> {
         if running || !output.is_over(LAST_WORDS) {
-            self.signal(Signal::TERM);
+            tell_all(self.id, Word::End);
             let patience = Instant::now() + if running { GRACE } else { AFTERMATH };
             if running {
                 let _ = self.exited.recv_timeout(GRACE);
             }
             output.is_over(patience.saturating_duration_since(Instant::now()));
         }
-        self.signal(Signal::KILL);
+        tell_all(self.id, Word::Kill);
         let status = self.leader.wait()?;
         output.is_over(LAST_WORDS);
         Ok(match (status.code(), status.signal()) {
@@ -155,35 +144,6 @@ impl Group {
             (None, signal) => Ended::Signalled(signal.unwrap_or_default()),
         })
     }
-
-    fn signal(&self, signal: Signal) {
-        // Some, `timeout` among them, make a group of their own: while the leader lives they are found below it.
-        for process in below(self.id) {
-            let _ = kill_process(process, signal);
-        }
-        // There may be nobody left in it.
-        let _ = kill_process_group(self.id, signal);
-    }
-}
-
-/// The processes that `leader` started, and theirs, where the system lists them (`/proc`).
-fn below(leader: Pid) -> Vec<Pid> {
-    let parent_of = |entry: std::fs::DirEntry| {
-        let process: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-        // The name in parentheses may hold anything; the state and the parent follow it.
-        let parent: i32 = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
-        Some((Pid::from_raw(process)?, Pid::from_raw(parent)?))
-    };
-    let listed = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let parents: Vec<(Pid, Pid)> = listed.filter_map(parent_of).collect();
-    let mut found = vec![leader];
-    let mut at = 0;
-    while let Some(parent) = found.get(at).copied() {
-        found.extend(parents.iter().filter(|(_, above)| *above == parent).map(|(process, _)| *process));
-        at += 1;
-    }
-    found.split_off(1)
 }
 
 /// What a command prints, read by a thread.

@@ -17,6 +17,7 @@ use crate::store::{StoreError, StoreResult};
 
 pub use commits::{ISSUE_TRAILER, Named};
 pub use remotes::{Fetch, Push, Pushed, Update};
+pub use upkeep::HOUSEKEEPING;
 pub use work_tree::{Looked, StatusEntry};
 pub use worktrees::{Worktree, git_dir_of};
 

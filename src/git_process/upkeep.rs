@@ -8,6 +8,9 @@ use crate::store::StoreResult;
 
 use super::Git;
 
+/// Marks processes that tidy up in the background: they are nobody's work, and are not ended with it.
+pub const HOUSEKEEPING: &str = "JIT_HOUSEKEEPING";
+
 impl Git {
     /// Starts `PROGRAM gc --auto` and does not wait for it. Failing to start it does no harm.
     #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
@@ -15,8 +18,12 @@ impl Git {
         let mut command = Command::new(program);
         command.args(["gc", "--auto", "--quiet"]).env("GIT_DIR", repository).env_remove("GIT_WORK_TREE");
         command.current_dir(repository).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.env(HOUSEKEEPING, "1");
         // In a group of its own, so that what interrupts this command does not end that one.
-        let _ = command.process_group(0).spawn();
+        if let Ok(mut child) = command.process_group(0).spawn() {
+            // Whoever lives longer than it takes notice of its end; whoever does not need not.
+            std::thread::spawn(move || drop(child.wait()));
+        }
     }
 
     /// Rolls loose objects and small packs up into one pack.

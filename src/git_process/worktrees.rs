@@ -57,6 +57,13 @@ impl Git {
         Ok(names.lines().any(|name| Some(name) != own.as_deref()))
     }
 
+    /// Whether a file of the work tree is part of the index.
+    pub fn is_tracked(&self, path: &Path) -> StoreResult<bool> {
+        let doing = "looking into the index";
+        let mut command = self.command(&["ls-files", "-z", "--"]);
+        Ok(!self.read(doing, command.arg(path))?.is_empty())
+    }
+
     /// Takes a branch away that is checked out nowhere.
     pub fn delete_branch(&self, branch: &str) -> StoreResult<()> {
         self.read("deleting a branch", &mut self.command(&["branch", "-D", "--quiet", branch])).map(drop)

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod conflicts;
+pub mod coordinator;
 pub mod echo;
 pub mod event;
 pub mod gate;
@@ -90,6 +91,20 @@ pub enum Report {
     Fsck(admin::Fsck),
     /// A page of help.
     Page(admin::Page),
+    /// A configuration of the coordinator that was written.
+    ConfigWritten(coordinator::Written),
+    /// A coordinator that was started.
+    Began(coordinator::Began),
+    /// A coordinator that was stopped.
+    Stopped(coordinator::Stopped),
+    /// One round of a coordinator.
+    Round(coordinator::Round),
+    /// A unit for systemd that was written.
+    Service(coordinator::Service),
+    /// The state of a coordinator.
+    Coordinator(coordinator::Status),
+    /// Who holds issues.
+    Holders(coordinator::Agents),
     /// A worktree that was made or taken away.
     Worktree(worktree::Worktree),
     /// The worktrees of issues.
@@ -160,6 +175,13 @@ impl Report {
             Report::Gate(report) => report,
             Report::GateStatus(report) => report,
             Report::GateRun(report) => report,
+            Report::ConfigWritten(report) => report,
+            Report::Began(report) => report,
+            Report::Stopped(report) => report,
+            Report::Round(report) => report,
+            Report::Service(report) => report,
+            Report::Coordinator(report) => report,
+            Report::Holders(report) => report,
             Report::Worktree(report) => report,
             Report::Worktrees(report) => report,
             Report::Hooks(report) => report,

@@ -27,6 +27,9 @@ pub struct Acting {
     pub issue: IssueId,
     /// The token of the claim.
     pub token: EventId,
+    /// The coordinator that made the worktree, and takes it away.
+    #[serde(default)]
+    pub keeper: Option<Actor>,
 }
 
 impl Acting {

@@ -1,13 +1,13 @@
 //! The composition root: repository, environment, actor, clock, ids, store and mirror, put together once.
 
 mod acting;
+mod await_change;
 mod who;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::domain::draft::{Context, Draft, resolve};
 use crate::domain::event::Event;
@@ -109,10 +109,7 @@ impl Session {
         let (git_dir, ref_name) = (environment.git_dir.as_deref(), environment.ref_name.as_deref());
         let store = GitStore::open_at(&start, git_dir, ref_name)?;
         let clock: Box<dyn Fn() -> Timestamp> = match environment.clock.as_deref() {
-            Some(text) => {
-                let fixed: Timestamp = who::parse("JIT_CLOCK", text)?;
-                Box::new(move || fixed)
-            }
+            Some(text) => who::clock(text)?,
             None => Box::new(system_clock),
         };
         Ok(Self {
@@ -200,23 +197,6 @@ impl Session {
         let mut traces = self.store.earlier_tips();
         traces.extend(self.mirror().and_then(|mirror| mirror.shown(self.store.ref_name())));
         traces
-    }
-
-    /// Waits until the tracker is no longer at `tip`, at most `patience`. Whether it moved.
-    pub fn await_change(&self, tip: &CommitId, patience: Duration) -> Result<bool> {
-        let started = Instant::now();
-        let mut pause = Duration::from_millis(5);
-        loop {
-            if self.store.tip()?.as_ref() != Some(tip) {
-                return Ok(true);
-            }
-            let left = patience.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                return Ok(false);
-            }
-            std::thread::sleep(pause.min(left));
-            pause = (pause * 2).min(Duration::from_millis(40));
-        }
     }
 
     /// The state at the commit that the caller names.

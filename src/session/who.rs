@@ -1,10 +1,13 @@
 //! Who acts, and under which claim.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::domain::id::EventId;
 use crate::domain::name::Actor;
+use crate::domain::time::Timestamp;
+use crate::environment::system_clock;
 use crate::error::{Error, Result};
 
 use super::Session;
@@ -58,6 +61,19 @@ impl Session {
     pub fn claim_token(&self) -> Result<Option<EventId>> {
         self.environment.claim.as_deref().map(|text| parse::<EventId>("JIT_CLAIM", text)).transpose()
     }
+}
+
+/// The clock that `JIT_CLOCK` stands for: a fixed time, or with `offset:FILE` the system's, moved by as many
+/// milliseconds as the file says whenever it is asked.
+pub(super) fn clock(text: &OsStr) -> Result<Box<dyn Fn() -> Timestamp>> {
+    if let Some(file) = text.to_str().and_then(|text| text.strip_prefix("offset:")).map(PathBuf::from) {
+        return Ok(Box::new(move || {
+            let offset = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<i64>().ok());
+            Timestamp::from_millis(system_clock().millis().saturating_add(offset.unwrap_or(0)))
+        }));
+    }
+    let fixed: Timestamp = parse("JIT_CLOCK", text)?;
+    Ok(Box::new(move || fixed))
 }
 
 /// Reads a value that stands in the environment or in git's configuration.

@@ -343,3 +343,15 @@ fn a_hub_without_the_program_takes_nothing() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("jit is not on the PATH of this hub"));
 }
+
+#[test]
+fn a_hub_takes_the_renewal_of_a_claim_that_was_made_under_a_running_clock() {
+    let fleet = Fleet::new(1);
+    fleet.hub.jit(&["hooks", "install", "--server"]).ok();
+    let clone = &fleet.clones[0];
+    let id = clone.ready("work");
+    clone.jit(&["sync"]).ok();
+    clone.jit_as("bot:a", &["issue", "claim", &id, "--ttl", "10m"]).ok();
+    let renewed = clone.jit_as("bot:a", &["issue", "heartbeat", &id]).ok();
+    assert!(!renewed.stderr.contains("could not be told"), "{renewed:#?}");
+}

@@ -44,11 +44,67 @@ jit graph show $EPIC        # Visualize dependencies
     repo.assert_healthy();
 }
 
+/// The configuration as it was written down.
+const POOL: &str = r#"{
+  "agent_pool": [
+    {
+      "id": "copilot-lead",
+      "agent_type": "copilot",
+      "command": "copilot-agent-lead",
+      "max_concurrent": 1
+    },
+    {
+      "id": "copilot-worker-1",
+      "agent_type": "copilot",
+      "command": "copilot-agent-worker",
+      "max_concurrent": 2
+    },
+    {
+      "id": "copilot-worker-2",
+      "agent_type": "copilot",
+      "command": "copilot-agent-worker",
+      "max_concurrent": 2
+    }
+  ],
+  "dispatch_rules": {
+    "priority_order": ["critical", "high", "normal", "low"],
+    "stall_timeout_minutes": 30
+  },
+  "poll_interval_secs": 5
+}"#;
+
+/// An agent that finishes its issue once it may, unless somebody else has.
+const WORKER: &str = r#"#!/bin/sh
+while [ ! -e "$JIT_REPO/../go" ]; do
+  case $(jit issue show "$1" --field state) in done) exit 0 ;; esac
+  echo "waiting"; sleep 0.05
+done
+for gate in unit-tests security-scan review; do
+  case $(jit issue show "$1" --field gates) in *"$gate"*) jit gate pass "$1" "$gate" --by "$JIT_AGENT" ;; esac
+done
+jit issue update "$1" --state done
+"#;
+
 #[test]
-fn the_complete_example_runs_verbatim_without_its_coordinator() {
+fn the_complete_example_runs_verbatim_with_its_coordinator() {
     let repo = Repo::git_only();
+    let bin = repo.outside().join("bin");
+    std::fs::create_dir_all(&bin).expect("a folder can be made");
+    for name in ["copilot-agent-lead", "copilot-agent-worker"] {
+        let file = bin.join(name);
+        std::fs::write(&file, WORKER).expect("a script can be written");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    }
+    repo.write("pool.json", POOL);
     let script = r#"
+export PATH="$PWD/../bin:$PATH"
 jit init
+
+# 1. Setup
+jit coordinator init-config
+cp pool.json .jit/coordinator.json
+
+# 2. Break down
 EPIC_ID=$(jit issue create --title "Implement user authentication" \
   --desc "Complete auth system with tests" \
   --priority high \
@@ -83,13 +139,14 @@ jit dep add $TASK4 $TASK1
 jit dep add $TASK4 $TASK2
 jit dep add $TASK4 $TASK3
 
+# 3. Execute
 jit issue update $TASK1 --state ready
 jit issue update $TASK2 --state ready
 jit issue update $TASK3 --state ready
 
-# The coordinator would claim these.
-for TASK in $TASK1 $TASK2 $TASK3; do jit issue claim $TASK copilot:copilot-worker-1; done
+jit coordinator start
 
+# 4. Work
 jit gate pass $TASK1 unit-tests --by "copilot-worker-1"
 jit gate pass $TASK1 review --by "human:tech-lead"
 jit issue update $TASK1 --state done
@@ -106,29 +163,54 @@ TASK5=$(jit issue create --title "Add rate limiting to login" \
 jit dep add $EPIC_ID $TASK5
 jit issue update $TASK5 --state ready
 
+# The coordinator will dispatch it.
+for i in $(seq 200); do [ "$(jit issue show $TASK5 --field state)" != ready ] && break; sleep 0.05; done
+
+# 6. Monitor
+echo "--- status"
+jit coordinator status
+echo "--- agents"
+jit coordinator agents
+echo "--- rest"
 jit graph show $EPIC_ID
 jit status
 jit events tail -n 20
 
-# The others finish too, so that the epic is free.
-jit gate pass $TASK3 unit-tests; jit gate pass $TASK3 review; jit issue update $TASK3 --state done
-jit issue claim $TASK5 copilot:copilot-worker-2
-jit gate pass $TASK5 unit-tests; jit gate pass $TASK5 security-scan; jit issue update $TASK5 --state done
-jit issue claim $TASK4 copilot:copilot-worker-1
-jit gate pass $TASK4 review; jit issue update $TASK4 --state done
+# Everybody else finishes too, so that the epic is free.
+touch ../go
+jit issue update $TASK4 --state ready
+for i in $(seq 400); do [ "$(jit issue show $TASK4 --field state)" = done ] && break; sleep 0.05; done
 
+# 7. Completion
 jit issue claim $EPIC_ID copilot:copilot-lead
-
 jit gate pass $EPIC_ID integration-tests --by "ci:github-actions"
 jit gate pass $EPIC_ID review --by "human:tech-lead"
-
 jit issue update $EPIC_ID --state done
+jit coordinator stop
 jit status
 "#;
-    let output = bash(&repo, script).ok();
-    assert!(
-        output.stdout.contains("Open: 0  Ready: 0  In Progress: 0  Blocked: 0  Done: 6\n\nRecent completions:\n  - ")
+    let output = bash(&repo, script);
+    // Whatever came of it, nothing is left running.
+    let _ = repo.jit(&["coordinator", "stop", "--kill-agents"]);
+    let output = output.ok();
+    let part = |from: &str, to: &str| {
+        let rest = output.stdout.split_once(from).expect("it was printed").1;
+        rest.split_once(to).expect("it was printed").0.trim().to_owned()
+    };
+    let status = part("--- status\n", "--- agents");
+    let (first, rest) = status.split_once('\n').expect("several lines");
+    assert!(first.starts_with("Status: Running (PID: ") && first.ends_with(')'), "{first}");
+    assert_eq!(
+        rest,
+        "Agent pool: 3 agents\n  - copilot-lead (type: copilot, max_concurrent: 1)\n  - copilot-worker-1 (type: copilot, max_concurrent: 2)\n  - copilot-worker-2 (type: copilot, max_concurrent: 2)\n\nWork queue:\n  Ready: 0\n  In Progress: 2"
     );
+    let agents = part("--- agents\n", "--- rest");
+    assert!(agents.starts_with("Active agents:\n\ncopilot:copilot-"), "{agents}");
+    assert!(agents.contains(" | Add authentication middleware (claimed "), "{agents}");
+    assert!(agents.contains(" | Add rate limiting to login (claimed "), "{agents}");
+    assert!(output.stdout.contains("Coordinator started (PID: "), "{output:#?}");
+    let end = part("Coordinator stopped\n", "Recent completions:");
+    assert_eq!(end, "Open: 0  Ready: 0  In Progress: 0  Blocked: 0  Done: 6");
     repo.assert_healthy();
 }
 

@@ -14,28 +14,16 @@ use jit::store::take_in::{Taken, take_in};
 use jit::store::transact::open;
 use jit::store::{Backend, CommitId, StoreResult, Unpublished, ancestry, events};
 
+use crate::support::Random;
 use crate::support::memory::{Counted, Step, World, all_issues, play};
 
-/// Numbers that look random and follow from a seed (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-
-    fn step(&mut self) -> Step {
-        let a = self.below(12);
-        let force = self.below(2) == 0 && a.is_multiple_of(3);
-        // Dependencies more often than the rest, so that those of two clones close a circle now and then.
-        let kind = if self.below(4) == 0 { 1 } else { self.below(22) as u8 };
-        let (b, who) = (self.below(12), self.below(4));
-        Step { kind, a, b, who, force, later: self.below(400_000) as i64 }
-    }
+fn random_step(random: &mut Random) -> Step {
+    let a = random.below(12);
+    let force = random.below(2) == 0 && a.is_multiple_of(3);
+    // Dependencies more often than the rest, so that those of two clones close a circle now and then.
+    let kind = if random.below(4) == 0 { 1 } else { random.below(26) as u8 };
+    let (b, who) = (random.below(12), random.below(4));
+    Step { kind, a, b, who, force, later: random.below(400_000) as i64 }
 }
 
 fn forward(store: &MemoryStore, id: &CommitId, tip: Option<&CommitId>) -> StoreResult<Unpublished> {
@@ -185,7 +173,7 @@ fn history(seed: u64) {
                 pull(&mut clones[at], &other);
             }
             _ => {
-                let step = random.step();
+                let step = random_step(&mut random);
                 play(&mut clones[at], &step);
             }
         }

@@ -32,7 +32,7 @@ pub(super) fn overridden(claim: &Claim) -> Body {
 /// Why the caller may not touch an issue under `claim`, if so.
 fn trespass(draft: &Draft<'_>, issue: &Issue, claim: &Claim) -> Option<Refusal> {
     let context = draft.context;
-    if claim.by != context.actor {
+    if claim.by != context.actor && claim.keeper.as_ref() != Some(&context.actor) {
         return Some(Refusal::ClaimedByOther {
             id: issue.id,
             claim: Box::new(claim.clone()),

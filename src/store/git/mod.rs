@@ -118,6 +118,11 @@ impl GitStore {
         &self.state_dir
     }
 
+    /// Folders in which something changes when the tracker's ref does.
+    pub fn folders_of_ref(&self) -> Vec<PathBuf> {
+        self.refs.folders()
+    }
+
     /// The top of the work tree; `None` in a bare repository.
     pub fn work_tree(&self) -> Option<PathBuf> {
         self.repo().workdir().map(locate::absolute)

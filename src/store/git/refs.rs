@@ -55,6 +55,14 @@ impl Refs {
         &self.name
     }
 
+    /// Folders in which something changes when the ref does: its own, and the one of packed refs.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        match &self.reftable {
+            Some(_) => vec![self.common_dir.join("reftable")],
+            None => self.loose.parent().map(Path::to_owned).into_iter().chain([self.common_dir.clone()]).collect(),
+        }
+    }
+
     /// The commit the ref points to.
     pub fn read(&self) -> StoreResult<Option<CommitId>> {
         if self.reftable.is_none() && lock_path(&self.loose).exists() {

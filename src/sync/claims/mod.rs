@@ -38,6 +38,9 @@ pub use ticket::{CLAIMS, RULE, Ticket, claim_ref};
 
 use ticket::Intent;
 
+/// How long one question may take.
+const BRIEFLY: Duration = Duration::from_secs(10);
+
 /// How long one claim may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -123,6 +126,16 @@ fn refuse_held_here(session: &Session, id: &IdPrefix, holder: &Actor) -> Result<
     }
     let claim = Box::new(ticket.as_claim());
     Err(Refusal::ClaimedByOther { id: issue.id, claim, actor: holder.clone() }.into())
+}
+
+/// Whether the remote says that the holder of an issue, whose claim was made there, still holds it.
+pub fn is_held_on(session: &Session, remote: &Remote, issue: &Issue) -> Result<bool> {
+    let deadline = Deadline::after(BRIEFLY);
+    let refs = remote.list(&[&claim_ref(issue.id)], deadline.ask())?.others;
+    let tickets = ticket::read(session, remote, &refs, deadline)?;
+    // One that cannot be read is somebody's.
+    let unread = tickets.is_empty() && !refs.is_empty();
+    Ok(unread || tickets.iter().any(|ticket| ticket.holds(Some(issue), session.now())))
 }
 
 /// Claims an issue where the caller wishes it.

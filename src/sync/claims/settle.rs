@@ -129,16 +129,18 @@ pub fn heartbeat(session: &Session, manners: &Manners, id: &crate::domain::id::I
     let Some(mut old) = published.object else { return here(None) };
     // Whoever may not renew the claim does not touch the ticket.
     session.rehearse(command, manners, |draft| claim::heartbeat(draft, id, None).map(drop))?;
+    let name = claim_ref(issue.id);
+    // The same ticket with another lease: a hub compares the rest. It was made a moment before the claim.
+    let made = session.store.read_blob(&old).ok().and_then(|bytes| Ticket::parse(&name, &bytes).ok());
     let ticket = Ticket {
         issue: issue.id,
         by: claim.by.clone(),
         generation: claim.generation,
-        at: claim.at,
+        at: made.map_or(claim.at, |made| made.at),
         expires_at: Some(session.now().plus(Duration::from_millis(ttl))),
         nonce: published.nonce,
     };
     let object = session.store.write_blob(ticket.encode())?;
-    let name = claim_ref(issue.id);
     let deadline = Deadline::after(BRIEFLY);
     let tell = |old: &str| -> Result<(Push, Option<String>)> {
         let remote = Remote::meant(session, None)?;

@@ -8,7 +8,8 @@ use jit::domain::id::{IdPrefix, IssueId};
 use jit::domain::invariants::{broken, broken_together};
 use jit::domain::issue::Issue;
 use jit::domain::name::{Actor, GateKey};
-use jit::domain::ops::claim::{self, Terms};
+use jit::domain::ops::agent::{self, End};
+use jit::domain::ops::claim::{self, Elsewhere, Terms};
 use jit::domain::ops::issue::{Create, Update};
 use jit::domain::ops::state::Finish;
 use jit::domain::ops::verdict::{self, Given};
@@ -158,6 +159,26 @@ pub fn new_issue(n: usize, depends_on: Vec<IdPrefix>, gated: bool, ready: bool) 
     }
 }
 
+/// The name of the coordinator.
+const KEEPER: &str = "coordinator:x";
+
+/// What a coordinator does with an issue under its care, or whose lease ran out.
+fn keep_or_take_back(draft: &mut Draft<'_>, id: &IdPrefix, step: &Step) -> Decision<Vec<IssueId>> {
+    let issue = draft.resolve(id)?;
+    let Some(claim) = issue.claim else {
+        return agent::leave_to_people(draft, issue.id, 2).map(|done| if done { vec![issue.id] } else { vec![] });
+    };
+    if claim.keeper != Some(actor(KEEPER)) && !claim.is_expired(draft.context.clock) {
+        return Ok(vec![]);
+    }
+    let end = if step.force || claim.keeper.is_none() { End::Stalled } else { End::Released(Outcome::Failed) };
+    let done = match step.kind {
+        23 if claim.keeper.is_some() => agent::keep(draft, issue.id, claim.token)?,
+        _ => agent::take_back(draft, issue.id, claim.token, &end, ("why", 2))?,
+    };
+    Ok(if done { vec![issue.id] } else { vec![] })
+}
+
 fn edit_it(draft: &mut Draft<'_>, id: &IdPrefix, edit: Edit) -> Decision<Vec<IssueId>> {
     issue::update(draft, std::slice::from_ref(id), &Update { edit, state: None }, &Finish::default())
 }
@@ -174,7 +195,7 @@ pub struct Step {
 }
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..22u8, 0..12usize, 0..12usize, 0..4usize, any::<bool>(), 0..400_000i64).prop_map(
+    let step = (0..26u8, 0..12usize, 0..12usize, 0..4usize, any::<bool>(), 0..400_000i64).prop_map(
         |(kind, a, b, who, force, later)| Step { kind, a, b, who, force: force && a.is_multiple_of(3), later },
     );
     prop::collection::vec(step, 1..60)
@@ -183,7 +204,8 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 pub fn play(world: &mut World, step: &Step) {
     const WHO: [&str; 4] = ["bot:a", "bot:b", "human:c", "bot:d"];
     world.clock += step.later;
-    let who = WHO[step.who];
+    // The last kinds are what a coordinator does.
+    let who = if step.kind >= 22 { KEEPER } else { WHO[step.who] };
     let pick = |n: usize| world.issues.get(n % world.issues.len().max(1)).copied().map(IdPrefix::from);
     let before = world.tip();
     let (Some(a), Some(b)) = (pick(step.a), pick(step.b)) else {
@@ -237,6 +259,14 @@ pub fn play(world: &mut World, step: &Step) {
                 gate::define(draft, &gate, true)?;
                 return Ok(vec![]);
             }
+            22 => {
+                let elsewhere = Some(Elsewhere { keeper: Some(actor(KEEPER)), worktree: None });
+                let lease = Some(std::time::Duration::from_secs(300));
+                let terms = Terms { elsewhere, ..Terms::local(actor(WHO[step.who]), lease) };
+                let wanted = [&a, &b].map(|id| Ok((draft.resolve(id)?.id, terms.clone())));
+                return agent::dispatch(draft, &wanted.into_iter().collect::<Decision<Vec<_>>>()?);
+            }
+            23..=25 => return keep_or_take_back(draft, &a, step),
             _ => {
                 let to = State::ALL[step.b % State::ALL.len()];
                 return issue::update(draft, std::slice::from_ref(&a), &state(to), &Finish::default());

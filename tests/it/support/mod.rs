@@ -5,10 +5,14 @@ mod fleet;
 pub mod gated;
 pub mod memory;
 mod output;
+pub mod pool;
+mod random;
 mod repo;
 mod world;
 
 pub use fleet::{Fleet, claim};
 pub use output::Output;
+pub use pool::{Pool, until};
+pub use random::Random;
 pub use repo::Repo;
 pub use world::World;

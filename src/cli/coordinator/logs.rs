@@ -1,0 +1,148 @@
+//! `jit coordinator logs`.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::coordinator::home::Home;
+use crate::domain::id::IdPrefix;
+use crate::error::{Class, Error, Result};
+use crate::report::{Lines, Report};
+use crate::session::Session;
+
+/// Show what an agent prints, by its issue or by its name
+///
+/// For an agent it is the log of the issue it last worked on. Reads the log; an issue is looked for in the tracker.
+#[derive(Args, Debug)]
+pub struct Logs {
+    /// An issue, or an agent of the pool
+    #[arg(value_name = "ID|AGENT")]
+    of: String,
+    /// Go on as more is printed
+    #[arg(short, long)]
+    follow: bool,
+    /// So many lines from the end; 0 for all there is
+    #[arg(short = 'n', value_name = "N", default_value_t = 200)]
+    lines: usize,
+}
+
+/// How often a log is looked at that is followed.
+const LOOK: Duration = Duration::from_millis(100);
+/// Bytes from the end in which lines are looked for.
+const TAIL: u64 = 4 << 20;
+
+impl Logs {
+    pub(super) fn run(self, session: &Session) -> Result<Report> {
+        let home = Home::of(session);
+        let path = match newest(home.logs.join(&self.of).as_path(), None).filter(|_| is_name(&self.of)) {
+            Some(path) => path,
+            None => self.of_issue(session, &home)?,
+        };
+        let (lines, follow, json) = (self.lines, self.follow, session.wants_json());
+        Ok(Report::Lines(show(path, lines, follow, json)))
+    }
+
+    /// The newest log of an issue, whoever worked on it.
+    fn of_issue(&self, session: &Session, home: &Home) -> Result<PathBuf> {
+        let none = |what: &str| {
+            Error::new(Class::NotFound, "no_log", format!("there is no log of {what}"))
+                .hint("jit coordinator agents; a log begins when the coordinator starts an agent")
+        };
+        let prefix: IdPrefix = self.of.parse().map_err(|_| none(&format!("an agent called `{}`", self.of)))?;
+        let issue = session.resolve(&session.view()?.state, &prefix)?;
+        let name = format!("{}.log", issue.id.short());
+        let agents = fs::read_dir(&home.logs).into_iter().flatten().flatten();
+        let logs = agents.filter_map(|agent| newest(&agent.path(), Some(&name)));
+        logs.max_by_key(|path| written(path)).ok_or_else(|| none(&issue.id.short()))
+    }
+}
+
+/// Whether it can be the name of a folder of logs, and nothing else.
+fn is_name(text: &str) -> bool {
+    !text.contains('/') && !text.starts_with('.')
+}
+
+fn written(path: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// The log in a folder that was written to last, of those called `name`.
+fn newest(folder: &Path, name: Option<&str>) -> Option<PathBuf> {
+    let logs = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let logs = logs.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+    let wanted = |path: &PathBuf| name.is_none_or(|name| path.file_name().is_some_and(|file| file == name));
+    logs.filter(wanted).max_by_key(|path| written(path))
+}
+
+fn show(path: PathBuf, lines: usize, follow: bool, json: bool) -> Lines {
+    Box::new(move |out| {
+        let mut place = 0;
+        let mut first = true;
+        // A line that is not whole yet waits for its end.
+        let mut begun = Vec::new();
+        loop {
+            let grown = match read_from(&path, &mut place) {
+                Ok(bytes) => bytes,
+                // It was put aside this very moment, and begins anew.
+                Err(why) if why.kind() == io::ErrorKind::NotFound && follow => Vec::new(),
+                Err(why) => {
+                    let message = format!("{}: {why}", path.display());
+                    return Ok(Err(Error::new(Class::Outside, "unreadable_file", message)));
+                }
+            };
+            let mut text = [std::mem::take(&mut begun), grown].concat();
+            if follow {
+                let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+                begun = text.split_off(end);
+            }
+            let wanted = if first && lines > 0 { last_lines(&text, lines) } else { &text };
+            write(out, wanted, json)?;
+            out.flush()?;
+            first = false;
+            if !follow {
+                return Ok(Ok(()));
+            }
+            std::thread::sleep(LOOK);
+        }
+    })
+}
+
+/// What a log holds from `place` on; from its beginning, where it was begun anew.
+fn read_from(path: &Path, place: &mut u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length < *place {
+        *place = 0;
+    }
+    if *place == 0 && length > TAIL {
+        *place = length - TAIL;
+    }
+    file.seek(SeekFrom::Start(*place))?;
+    let mut bytes = Vec::new();
+    file.take(length - *place).read_to_end(&mut bytes)?;
+    *place += bytes.len() as u64;
+    Ok(bytes)
+}
+
+fn last_lines(text: &[u8], count: usize) -> &[u8] {
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    let start = ends.map(|(at, _)| at + 1).nth(count - 1).unwrap_or(0);
+    &text[start..]
+}
+
+/// As it is, or an object a line.
+fn write(out: &mut dyn Write, text: &[u8], json: bool) -> io::Result<()> {
+    if !json {
+        return out.write_all(text);
+    }
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        serde_json::to_writer(&mut *out, &serde_json::json!({ "line": line.trim_end_matches('\n') }))?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,382 @@
+//! The configuration: which agents there are, and how work is handed to them.
+//!
+//! It names commands to run, so it is local to a checkout and never shared.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::name::{Actor, Label};
+use crate::domain::state::Priority;
+use crate::error::{Class, Error, Result};
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The agents.
+    #[serde(deserialize_with = "distinct_agents")]
+    pub agent_pool: Vec<Agent>,
+    /// How work is handed out.
+    #[serde(default)]
+    pub dispatch_rules: Rules,
+    /// How often everything is looked at when nothing has changed, in seconds.
+    #[serde(default = "poll_interval", deserialize_with = "positive")]
+    pub poll_interval_secs: f64,
+    /// Whether issues are claimed through the remote, for all its clones; `null` as `jit issue claim` does here.
+    #[serde(default)]
+    pub sync: Option<bool>,
+    /// How often the remote is asked, in seconds.
+    #[serde(default = "sync_interval", deserialize_with = "positive")]
+    pub sync_interval_secs: f64,
+}
+
+/// An agent: a command that works on one issue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// Its name, unlike any other's.
+    pub id: Name,
+    /// Its kind: the first part of the actor `agent_type:id`.
+    pub agent_type: Name,
+    /// The command, split into words as a shell would. The issue's id comes last.
+    #[serde(deserialize_with = "command")]
+    pub command: String,
+    /// More arguments, as they are.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// How many issues it works on at a time.
+    #[serde(default = "one", deserialize_with = "count")]
+    pub max_concurrent: u32,
+    /// It takes only issues with one of these labels; every issue when there are none.
+    #[serde(default)]
+    pub labels: Vec<Label>,
+    /// Whether each issue gets a worktree of its own.
+    #[serde(default)]
+    pub worktree: bool,
+    /// More variables for its environment.
+    #[serde(default, deserialize_with = "variables")]
+    pub env: BTreeMap<String, String>,
+}
+
+/// How work is handed out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// Priorities, the first first; each once.
+    #[serde(deserialize_with = "each_priority")]
+    pub priority_order: Vec<Priority>,
+    /// How long an agent may show no sign of life, and the length of its lease, in minutes.
+    #[serde(deserialize_with = "positive")]
+    pub stall_timeout_minutes: f64,
+    /// How many tries may fail before an issue is left to people.
+    #[serde(deserialize_with = "count")]
+    pub max_attempts: u32,
+    /// How long after a failed try the next one comes, in seconds; twice as long after each further one.
+    #[serde(deserialize_with = "not_negative")]
+    pub retry_backoff_secs: f64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            priority_order: Priority::ALL.to_vec(),
+            stall_timeout_minutes: 30.0,
+            max_attempts: 3,
+            retry_backoff_secs: 30.0,
+        }
+    }
+}
+
+/// The name of an agent or of its kind: letters, digits, `.`, `_` and `-`, at most 64, the first a letter or digit. It
+/// is a part of an actor, and of the path of logs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Name(String);
+
+impl Name {
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        match text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
+            true => Ok(Self(text)),
+            false => Err(D::Error::custom(format!(
+                "`{text}` is no name; 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit"
+            ))),
+        }
+    }
+}
+
+impl Agent {
+    /// The actor it works as.
+    pub fn actor(&self) -> Actor {
+        format!("{}:{}", self.agent_type, self.id).parse().expect("names make an actor")
+    }
+
+    /// The words of the command, without the issue.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = shlex::split(&self.command).unwrap_or_default();
+        words.extend(self.args.iter().cloned());
+        words
+    }
+}
+
+impl Config {
+    /// Reads a configuration. `file` is for messages, which name the line and the field.
+    pub fn parse(file: &str, text: &str) -> Result<Self> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let mut track = serde_path_to_error::Track::new();
+        let read = Self::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+        let read = read.and_then(|config| json.end().map(|()| config));
+        read.map_err(|why| {
+            let (line, column) = (why.line(), why.column());
+            let place = format!(" at line {line} column {column}");
+            let said = why.to_string();
+            let said = said.strip_suffix(&place).unwrap_or(&said);
+            let field = Some(track.path().to_string()).filter(|path| !matches!(path.as_str(), "." | "?"));
+            let place = field.as_ref().map_or_else(String::new, |field| format!("{field}: "));
+            Error::new(Class::Usage, "invalid_config", format!("{file}, line {line}: {place}{said}"))
+                .hint("docs/coordinator.md lists every field; the file is read again when it is saved")
+                .details(serde_json::json!({ "file": file, "line": line, "column": column, "field": field }))
+        })
+    }
+
+    /// How long an agent may show no sign of life.
+    pub fn stall_timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.dispatch_rules.stall_timeout_minutes * 60.0)
+    }
+
+    /// How often everything is looked at.
+    pub fn poll_interval(&self) -> Duration {
+        Duration::from_secs_f64(self.poll_interval_secs)
+    }
+
+    /// How often the remote is asked.
+    pub fn sync_interval(&self) -> Duration {
+        Duration::from_secs_f64(self.sync_interval_secs)
+    }
+
+    /// How long after the last of `failures` the next try comes.
+    pub fn backoff(&self, failures: u32) -> Duration {
+        let doubled = self.dispatch_rules.retry_backoff_secs * 2f64.powi(failures.saturating_sub(1).min(20) as i32);
+        Duration::from_secs_f64(doubled.min(LONGEST_BACKOFF_SECS.max(self.dispatch_rules.retry_backoff_secs)))
+    }
+}
+
+/// However often a try has failed, the next one waits no longer than this, unless the first wait is longer already.
+const LONGEST_BACKOFF_SECS: f64 = 3600.0;
+
+/// No span in the configuration is longer: a year, in seconds or minutes alike.
+const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
+
+fn one() -> u32 {
+    1
+}
+
+fn poll_interval() -> f64 {
+    5.0
+}
+
+fn sync_interval() -> f64 {
+    5.0
+}
+
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
+    match f64::deserialize(deserializer)? {
+        span if span > 0.0 && span <= LONGEST => Ok(span),
+        span => Err(D::Error::custom(format!("{span} is out of range; more than 0, at most {LONGEST}"))),
+    }
+}
+
+fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
+    match f64::deserialize(deserializer)? {
+        span if (0.0..=LONGEST).contains(&span) => Ok(span),
+        span => Err(D::Error::custom(format!("{span} is out of range; 0 to {LONGEST}"))),
+    }
+}
+
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        count @ 1..=1000 => Ok(count),
+        count => Err(D::Error::custom(format!("{count} is out of range; 1 to 1000"))),
+    }
+}
+
+fn command<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match shlex::split(&text) {
+        None => Err(D::Error::custom("a quote is not closed")),
+        Some(words) if words.first().is_none_or(String::is_empty) => Err(D::Error::custom("a command is missing")),
+        Some(_) if text.contains('\0') => Err(D::Error::custom("a command holds no NUL")),
+        Some(_) => Ok(text),
+    }
+}
+
+fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<BTreeMap<String, String>, D::Error> {
+    let variables = BTreeMap::<String, String>::deserialize(deserializer)?;
+    for (name, value) in &variables {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            return Err(D::Error::custom(format!("`{name}` is no variable that a process can have")));
+        }
+        if OWN_VARIABLES.contains(&name.as_str()) {
+            return Err(D::Error::custom(format!("{name} is set by the coordinator")));
+        }
+    }
+    Ok(variables)
+}
+
+/// What the coordinator itself tells an agent.
+pub const OWN_VARIABLES: &[&str] = &["JIT_ISSUE", "JIT_AGENT", "JIT_CLAIM", "JIT_REPO"];
+
+fn each_priority<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Priority>, D::Error> {
+    let order = Vec::<Priority>::deserialize(deserializer)?;
+    let times = |wanted: &Priority| order.iter().filter(|priority| *priority == wanted).count();
+    match Priority::ALL.iter().find(|priority| times(priority) != 1) {
+        None => Ok(order),
+        Some(priority) if times(priority) == 0 => {
+            Err(D::Error::custom(format!("{priority} is missing; every priority has its place")))
+        }
+        Some(priority) => Err(D::Error::custom(format!("{priority} is named twice"))),
+    }
+}
+
+fn distinct_agents<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Agent>, D::Error> {
+    struct Agents;
+
+    impl<'de> serde::de::Visitor<'de> for Agents {
+        type Value = Vec<Agent>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of agents")
+        }
+
+        // One by one, so that the line of a second one of the same name is known.
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Self::Value, A::Error> {
+            let mut agents: Vec<Agent> = Vec::new();
+            while let Some(agent) = seq.next_element::<Agent>()? {
+                if agents.iter().any(|known| known.id == agent.id) {
+                    return Err(A::Error::custom(format!("two agents are called {}", agent.id)));
+                }
+                agents.push(agent);
+            }
+            if agents.is_empty() {
+                return Err(A::Error::custom("there is no agent"));
+            }
+            Ok(agents)
+        }
+    }
+    deserializer.deserialize_seq(Agents)
+}
+
+/// What `init-config` writes: a lead and a worker, whose commands are to be replaced.
+pub const SAMPLE: &str = r#"{
+  "agent_pool": [
+    {
+      "id": "lead",
+      "agent_type": "agent",
+      "command": "your-agent --role lead",
+      "max_concurrent": 1,
+      "labels": ["planning"]
+    },
+    {
+      "id": "worker-1",
+      "agent_type": "agent",
+      "command": "your-agent --role worker",
+      "args": [],
+      "max_concurrent": 2,
+      "labels": [],
+      "worktree": true,
+      "env": {}
+    }
+  ],
+  "dispatch_rules": {
+    "priority_order": ["critical", "high", "normal", "low"],
+    "stall_timeout_minutes": 30,
+    "max_attempts": 3,
+    "retry_backoff_secs": 30
+  },
+  "poll_interval_secs": 5
+}
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        Config::parse("c.json", text).expect_err("a faulty configuration").message
+    }
+
+    const AGENT: &str = r#"{"id": "a", "agent_type": "bot", "command": "x 'y z'"}"#;
+
+    #[test]
+    fn a_configuration_needs_no_more_than_an_agent() {
+        let config = Config::parse("c", &format!("{{\"agent_pool\": [{AGENT}]}}")).expect("it is whole");
+        assert_eq!(config.agent_pool[0].words(), ["x", "y z"]);
+        assert_eq!((config.agent_pool[0].max_concurrent, config.dispatch_rules.max_attempts), (1, 3));
+        assert_eq!(config.stall_timeout(), Duration::from_secs(1800));
+        assert!(Config::parse("c", SAMPLE).is_ok());
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_field_and_its_line() {
+        for (text, said) in [
+            ("{", "c.json, line 1: EOF while parsing an object"),
+            ("{\n\"agent_pool\": []}", "c.json, line 2: agent_pool: there is no agent"),
+            ("{\n\n\"pool\": []}", "c.json, line 3: pool: unknown field `pool`"),
+            (
+                "{\"agent_pool\": [{\"id\": \"a\",\n\"agent_type\": \"a b\"",
+                "line 2: agent_pool[0].agent_type: `a b` is no name",
+            ),
+            (
+                "{\"agent_pool\": [{\"id\": \"a\",\n\"max_concurrent\": 0",
+                "line 2: agent_pool[0].max_concurrent: 0 is out of range",
+            ),
+            (
+                "{\"agent_pool\": [{\"id\": \"a\",\n\"command\": \"x 'y\"",
+                "line 2: agent_pool[0].command: a quote is not closed",
+            ),
+            (
+                "{\"agent_pool\": [{\"env\":\n{\"JIT_AGENT\": \"x\"}",
+                "agent_pool[0].env: JIT_AGENT is set by the coordinator",
+            ),
+            (
+                "{\"dispatch_rules\": {\n\"priority_order\": [\"high\"]",
+                "dispatch_rules.priority_order: critical is missing",
+            ),
+            (
+                "{\"dispatch_rules\": {\n\"stall_timeout_minutes\": -1",
+                "line 2: dispatch_rules.stall_timeout_minutes: -1 is out of range",
+            ),
+        ] {
+            let fault = fault(text);
+            assert!(fault.contains(said), "{text}\n{fault}\n{said}");
+        }
+        let twice = format!("{{\"agent_pool\": [\n{AGENT},\n{AGENT}]}}");
+        assert!(fault(&twice).contains("c.json, line 3: agent_pool: two agents are called a"), "{}", fault(&twice));
+    }
+
+    #[test]
+    fn each_further_failure_doubles_the_wait_up_to_an_hour() {
+        let config = Config::parse("c", &format!("{{\"agent_pool\": [{AGENT}]}}")).expect("it is whole");
+        let waits = [1, 2, 3, 100].map(|failures| config.backoff(failures).as_secs());
+        assert_eq!(waits, [30, 60, 120, 3600]);
+    }
+}

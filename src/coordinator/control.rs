@@ -1,0 +1,152 @@
+//! What people ask of a coordinator from outside: start, stop, one round.
+
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Class, Error, Result};
+use crate::processes::{self, Word as Tell};
+use crate::session::Session;
+use crate::store::StoreError;
+
+use super::daemon::{Told, Wish, put_wish};
+use super::home::Home;
+use super::round::Coordinator;
+
+/// How long a coordinator may take to begin.
+const BEGINNING: Duration = Duration::from_secs(30);
+/// How long its first round is waited for.
+const FIRST_ROUND: Duration = Duration::from_secs(3);
+/// How long it may take to end: the round in hand, and its agents.
+const ENDING: Duration = Duration::from_secs(90);
+/// How long a process may take to be gone once it was killed.
+const DYING: Duration = Duration::from_millis(50);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(5);
+/// A log is begun anew with the process once it has this many bytes.
+const LARGE_LOG: u64 = 1 << 20;
+
+/// Starts a coordinator in the background. Gives what it tells of itself, and whether it was running already.
+pub fn start(session: &Session) -> Result<(Told, bool)> {
+    let home = Home::of(session);
+    home.make()?;
+    if home.is_at_work() {
+        // One that was killed this very moment holds its lock a little longer.
+        std::thread::sleep(DYING);
+        if let Some(told) = home.told().filter(|_| home.is_at_work()) {
+            return Ok((told, true));
+        }
+    }
+    // What is wrong with the configuration or the tracker is said here, by its own name.
+    home.load(session)?;
+    session.view()?;
+    let mut child = spawn(session, &home)?;
+    let begun = Instant::now();
+    while begun.elapsed() < BEGINNING {
+        // What it hands out at once is handed out when this command is through.
+        let told = home.told().filter(|told| told.pid == child.id() && home.is_at_work());
+        if let Some(told) = told.filter(|told| told.looked || begun.elapsed() > FIRST_ROUND) {
+            return Ok((told, false));
+        }
+        if let Ok(Some(_)) = child.try_wait() {
+            // Somebody else may have been faster.
+            return match home.told().filter(|_| home.is_at_work()) {
+                Some(told) => Ok((told, true)),
+                None => Err(not_begun(&home, "it ended at once")),
+            };
+        }
+        std::thread::sleep(LOOK);
+    }
+    let _ = child.kill();
+    Err(not_begun(&home, "it did not begin in time"))
+}
+
+fn not_begun(home: &Home, why: &str) -> Error {
+    let text = fs::read_to_string(home.own_log()).unwrap_or_default();
+    let said = text.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or(why).to_owned();
+    Error::new(Class::Outside, "coordinator_failed", format!("the coordinator could not be started: {said}"))
+        .hint("jit coordinator start --foreground shows more")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that starts the daemon")]
+fn spawn(session: &Session, home: &Home) -> Result<Child> {
+    let doing = || StoreError::io("starting the coordinator");
+    let missing = || std::io::Error::other("this program is not found");
+    let program = session.environment.program.clone().ok_or_else(missing).map_err(doing())?;
+    let log = home.own_log();
+    let anew = fs::metadata(&log).is_ok_and(|meta| meta.len() > LARGE_LOG);
+    let log = File::options().create(true).append(true).open(&log).map_err(doing())?;
+    if anew {
+        log.set_len(0).map_err(doing())?;
+    }
+    let mut command = Command::new(program);
+    command.args(["coordinator", "start", "--foreground", "--detached"]);
+    command.current_dir(&home.checkout).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    // It works for itself, whoever starts it.
+    for variable in ["JIT_AGENT", "JIT_CLAIM", "JIT_ISSUE", "JIT_REPO"] {
+        command.env_remove(variable);
+    }
+    Ok(command.spawn().map_err(doing())?)
+}
+
+/// Leaves the terminal that this process was started from.
+pub fn detach() {
+    // Whoever leads a group already has left.
+    let _ = rustix::process::setsid();
+}
+
+/// What came of a wish to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Stopped {
+    /// The process that ended; `None` when none was running.
+    pub pid: Option<u32>,
+    /// How many agents were running.
+    pub agents: usize,
+}
+
+/// Ends the coordinator after the round in hand, and its agents where that is wished. Quiet when none runs; agents that
+/// an earlier one has left running are ended all the same.
+pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
+    let home = Home::of(session);
+    let agents = || home.known().iter().filter(|assignment| home.lives(assignment.token)).count();
+    let running = agents();
+    if !home.is_at_work() {
+        if wish.kill_agents && running > 0 {
+            let _lock = home.enter()?;
+            let loaded = home.load(session)?;
+            Coordinator::begin(session, home.clone(), loaded, mpsc::channel().0)?.end_agents()?;
+        }
+        return Ok(Stopped { pid: None, agents: running });
+    }
+    put_wish(&home, wish)?;
+    let pid = home.told().map(|told| told.pid);
+    if let Some(process) = pid.and_then(processes::process) {
+        // It notices the wish by itself too; a signal is faster where files are not watched.
+        processes::tell(process, Tell::End);
+    }
+    let asked = Instant::now();
+    while home.is_at_work() {
+        if asked.elapsed() > ENDING {
+            let message = format!("the coordinator has not ended within {} seconds", ENDING.as_secs());
+            return Err(Error::new(Class::Outside, "coordinator_busy", message)
+                .hint("it ends after the round in hand; jit coordinator status")
+                .retryable());
+        }
+        std::thread::sleep(LOOK);
+    }
+    // One that began this very moment has not seen it.
+    let _ = fs::remove_file(home.wish_file());
+    Ok(Stopped { pid, agents: running })
+}
+
+/// Does one round, and waits for nothing. Gives how many agents were started.
+pub fn once(session: &Session) -> Result<(usize, Vec<String>)> {
+    let home = Home::of(session);
+    let _lock = home.enter()?;
+    let loaded = home.load(session)?;
+    let mut coordinator = Coordinator::begin(session, home, loaded, mpsc::channel().0)?;
+    coordinator.round()?;
+    let problems = coordinator.problems.iter().map(|(about, what)| format!("{about}: {what}")).collect();
+    Ok((coordinator.started, problems))
+}

@@ -1,0 +1,136 @@
+//! Processes and what they have started: found, watched, told to end.
+//!
+//! Where the system lists processes (`/proc`) all of them are found; elsewhere only the group of each.
+
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group, waitid};
+
+/// What a process is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// To end by itself.
+    End,
+    /// Nothing: it is ended.
+    Kill,
+}
+
+impl Word {
+    fn signal(self) -> Signal {
+        match self {
+            Word::End => Signal::TERM,
+            Word::Kill => Signal::KILL,
+        }
+    }
+}
+
+/// Tells when a child has ended, and leaves it as it is: its id stays taken until it is waited for.
+pub fn watch(child: Pid) -> Receiver<()> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        await_end(child);
+        // Nobody listens any more when the process was ended meanwhile.
+        let _ = sender.send(());
+    });
+    receiver
+}
+
+/// Waits until a child has ended, and leaves it as it is.
+pub fn await_end(child: Pid) {
+    let ended = || waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    while ended().is_err_and(|why| why == rustix::io::Errno::INTR) {}
+}
+
+/// A process by its id, if that can be one.
+pub fn process(id: u32) -> Option<Pid> {
+    i32::try_from(id).ok().and_then(Pid::from_raw)
+}
+
+/// Tells one process. That it is gone is no failure.
+pub fn tell(process: Pid, word: Word) {
+    let _ = kill_process(process, word.signal());
+}
+
+/// Tells the group that `leader` leads, and what was started below it: some, `timeout` among them, make groups of their
+/// own. The leader must not have been waited for, so that its id is nobody else's.
+pub fn tell_all(leader: Pid, word: Word) {
+    for process in below(&listed(), leader) {
+        tell(process, word);
+    }
+    // There may be nobody left in it.
+    let _ = kill_process_group(leader, word.signal());
+}
+
+/// A process as the system lists it.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    /// Its id.
+    pub id: Pid,
+    /// Who started it, or took it over.
+    pub parent: Pid,
+    /// The processor time that it and its ended children have used.
+    pub used: Duration,
+}
+
+/// Every process that can be seen.
+pub fn listed() -> Vec<Listed> {
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    let read = |entry: std::fs::DirEntry| {
+        let id: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        // The name in parentheses may hold anything; the state and the parent follow it.
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
+        let used: u64 = (11..15).filter_map(number).sum();
+        let parent = Pid::from_raw(i32::try_from(number(1)?).ok()?)?;
+        Some(Listed { id: Pid::from_raw(id)?, parent, used: Duration::from_millis(used * 1000 / ticks) })
+    };
+    std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(read).collect()
+}
+
+/// The processes that `leader` started, and theirs.
+pub fn below(listed: &[Listed], leader: Pid) -> Vec<Pid> {
+    let mut found = vec![leader];
+    let mut at = 0;
+    while let Some(parent) = found.get(at).copied() {
+        found.extend(listed.iter().filter(|process| process.parent == parent).map(|process| process.id));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+/// The processes of this user that have `variable` with this value in the environment they were started with.
+pub fn carrying(variable: &str, value: &str) -> Vec<Pid> {
+    let own = rustix::process::getpid();
+    let listed = listed().into_iter().map(|process| process.id);
+    listed.filter(|process| *process != own && carries(*process, variable, value)).collect()
+}
+
+/// Whether a process was started with this value of a variable. Those of other users cannot be asked.
+pub fn carries(process: Pid, variable: &str, value: &str) -> bool {
+    let environment = std::fs::read(format!("/proc/{}/environ", process.as_raw_nonzero())).unwrap_or_default();
+    let wanted = format!("{variable}={value}");
+    environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+}
+
+/// Has everything that is started from here on, however far down, become a child of this process when its own parent
+/// ends. Where the system does not know that (it is Linux that does), such processes are lost sight of.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    {
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
+}
+
+/// Waits for children that have ended, without waiting for others. Whether there are others.
+pub fn reap() -> bool {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
