@@ -83,6 +83,13 @@ fn spawn(session: &Session, home: &Home) -> Result<Child> {
     let mut command = Command::new(program);
     command.args(["coordinator", "start", "--foreground", "--detached"]);
     command.current_dir(&home.checkout).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    // What is meant from the folder at hand is said in full: the coordinator stands in another one.
+    if session.environment.git_dir.is_some() {
+        command.env("GIT_DIR", session.store.git_dir());
+    }
+    if let (Some(_), Some(mirror)) = (&session.environment.data_dir, session.mirror()) {
+        command.env("JIT_DATA_DIR", mirror.dir());
+    }
     // It works for itself, whoever starts it.
     for variable in ["JIT_AGENT", "JIT_CLAIM", "JIT_ISSUE", "JIT_REPO"] {
         command.env_remove(variable);
@@ -99,7 +106,9 @@ pub fn detach() {
 /// What came of a wish to stop.
 #[derive(Clone, Debug, Default)]
 pub struct Stopped {
-    /// The process that ended; `None` when none was running.
+    /// Whether one was running.
+    pub was_running: bool,
+    /// The process that ended, where it is known.
     pub pid: Option<u32>,
     /// How many agents were running.
     pub agents: usize,
@@ -117,10 +126,11 @@ pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
             let loaded = home.load(session)?;
             Coordinator::begin(session, home.clone(), loaded, mpsc::channel().0)?.end_agents()?;
         }
-        return Ok(Stopped { pid: None, agents: running });
+        return Ok(Stopped { was_running: false, pid: None, agents: running });
     }
-    put_wish(&home, wish)?;
+    // Before the wish: it may be gone with all it told in no time.
     let pid = home.told().map(|told| told.pid);
+    put_wish(&home, wish)?;
     if let Some(process) = pid.and_then(processes::process) {
         // It notices the wish by itself too; a signal is faster where files are not watched.
         processes::tell(process, Tell::End);
@@ -137,7 +147,7 @@ pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
     }
     // One that began this very moment has not seen it.
     let _ = fs::remove_file(home.wish_file());
-    Ok(Stopped { pid, agents: running })
+    Ok(Stopped { was_running: true, pid, agents: running })
 }
 
 /// Does one round, and waits for nothing. Gives how many agents were started.

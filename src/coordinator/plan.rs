@@ -141,11 +141,12 @@ pub struct Plan {
 pub fn plan(state: &dyn Snapshot, pool: &Config, running: &[Running], around: &Circumstances<'_>) -> Read<Plan> {
     let mut plan = Plan::default();
     for process in running {
-        let issue = state.issue(process.issue)?;
+        // One that cannot be read holds nothing else up; its process is let be.
+        let issue = state.issue(process.issue).ok().flatten();
         watch_over(&mut plan, pool, process, issue.as_ref(), around.now);
     }
     let table = state.table()?;
-    take_back_from_others(state, &table, pool, running, around, &mut plan)?;
+    take_back_from_others(state, &table, pool, running, around, &mut plan);
     hand_out(state, &table, pool, running, around, &mut plan)?;
     Ok(plan)
 }
@@ -221,7 +222,8 @@ fn said_by(issue: Option<&Issue>, holder: &Actor) -> bool {
 /// Renews a lease of which less than half is left.
 fn keep(plan: &mut Plan, process: &Running, claim: &Claim, timeout: Duration, now: Timestamp) {
     let Some(end) = claim.expires_at else { return };
-    let half = timeout / 2;
+    // A lease that was given before the configuration changed keeps its length.
+    let half = claim.ttl_ms.map_or(timeout, Duration::from_millis).min(timeout) / 2;
     match end.since(now).checked_sub(half).filter(|left| !left.is_zero()) {
         Some(left) => plan.wake_after(left),
         None => plan.actions.push(Action::Keep { issue: process.issue, token: process.token }),
@@ -252,7 +254,7 @@ fn take_back_from_others(
     running: &[Running],
     around: &Circumstances<'_>,
     plan: &mut Plan,
-) -> Read<()> {
+) {
     let ours = |claim: &Claim| running.iter().any(|process| process.token == claim.token);
     for entry in table.issues().filter(|entry| entry.state() == State::InProgress) {
         let Some(end) = entry.lease_end() else { continue };
@@ -263,7 +265,7 @@ fn take_back_from_others(
             }
             continue;
         }
-        let Some(issue) = state.issue(entry.id())? else { continue };
+        let Ok(Some(issue)) = state.issue(entry.id()) else { continue };
         let Some(claim) = issue.claim.as_ref().filter(|claim| !ours(claim)) else { continue };
         let (end, reason) = if around.seeks_orphans && claim.keeper.as_ref() == Some(around.own) {
             let reason = "the coordinator ended before the agent was started".to_owned();
@@ -275,7 +277,6 @@ fn take_back_from_others(
         };
         plan.actions.push(Action::TakeBack { issue: issue.id, token: claim.token, end, reason });
     }
-    Ok(())
 }
 
 /// Ready issues in the order of work, each for the agent with the most free slots that may take it.
@@ -307,7 +308,7 @@ fn hand_out(
         if running.iter().any(|process| process.issue == entry.id() && lives(process)) {
             continue;
         }
-        if let Some(rest) = rest(state, pool, &entry, around)? {
+        if let Some(rest) = rest(state, pool, &entry, around) {
             match rest {
                 Rest::ForGood => plan.actions.push(Action::LeaveToPeople { issue: entry.id() }),
                 Rest::For(span) => plan.wake_after(span),
@@ -341,20 +342,20 @@ enum Rest {
     For(Duration),
 }
 
-fn rest(state: &dyn Snapshot, pool: &Config, entry: &Entry<'_>, around: &Circumstances<'_>) -> Read<Option<Rest>> {
+fn rest(state: &dyn Snapshot, pool: &Config, entry: &Entry<'_>, around: &Circumstances<'_>) -> Option<Rest> {
     let wait = |until: Timestamp| Some(until.since(around.now)).filter(|left| !left.is_zero()).map(Rest::For);
     if let Some(until) = around.resting.get(&entry.id()) {
-        return Ok(wait(*until));
+        return wait(*until);
     }
     if !entry.has_failed() {
-        return Ok(None);
+        return None;
     }
-    let Some(failures) = state.issue(entry.id())?.and_then(|issue| issue.failures) else { return Ok(None) };
+    let failures = state.issue(entry.id()).ok()??.failures?;
     if failures.count >= pool.dispatch_rules.max_attempts {
-        return Ok(Some(Rest::ForGood));
+        return Some(Rest::ForGood);
     }
     let backoff = pool.backoff(failures.count);
     // A time of failure that lies ahead comes from a clock that was wrong.
     let last = failures.last.min(around.now);
-    Ok(wait(last.plus(backoff)))
+    wait(last.plus(backoff))
 }

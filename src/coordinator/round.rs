@@ -329,6 +329,8 @@ const SHORTEST: Duration = Duration::from_millis(10);
 fn own_session(session: &Session, own: &Actor, home: &Home) -> Result<Session> {
     let mut environment = session.environment.clone();
     (environment.agent, environment.claim) = (None, None);
+    environment.git_dir = environment.git_dir.map(|_| session.store.git_dir());
+    environment.data_dir = environment.data_dir.and_then(|_| session.mirror()).map(|mirror| mirror.dir().to_owned());
     let caller = Caller {
         actor: Some(own.clone()),
         dir: Some(home.checkout.clone()),

@@ -10,6 +10,7 @@ mod claims;
 mod commands;
 mod conflicts;
 mod coordinator;
+mod coordinator_bulk;
 mod coordinator_examples;
 mod coordinator_faults;
 mod coordinator_fleets;

@@ -101,7 +101,7 @@ impl Coordinator {
             Coordinator::Stop(Stop { kill_agents }) => {
                 let stopped = control::stop(session, Wish { kill_agents })?;
                 Ok(Report::Stopped(Stopped {
-                    was_running: stopped.pid.is_some(),
+                    was_running: stopped.was_running,
                     pid: stopped.pid,
                     agents_running: if kill_agents { 0 } else { stopped.agents },
                     agents_ended: if kill_agents { stopped.agents } else { 0 },

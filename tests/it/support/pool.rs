@@ -18,7 +18,7 @@ pub struct Pool {
 pub fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "never: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(180), "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
