@@ -52,14 +52,35 @@ pub fn tell(process: Pid, word: Word) {
     let _ = kill_process(process, word.signal());
 }
 
-/// Tells the group that `leader` leads, and what was started below it: some, `timeout` among them, make groups of their
-/// own. The leader must not have been waited for, so that its id is nobody else's.
-pub fn tell_all(leader: Pid, word: Word) {
-    for process in below(&listed(), leader) {
-        tell(process, word);
+/// Tells the group that `leader` leads, and what was started below it and below `others`: some, `timeout` among them,
+/// make groups of their own. Each is told once: a second word to end means "at once" to many. The leader must not have
+/// been waited for, so that its id is nobody else's.
+pub fn tell_all(leader: Pid, others: &[Pid], word: Word) {
+    let listed = listed();
+    let mut told = below(&listed, leader);
+    told.extend(others);
+    told.extend(listed.iter().filter(|process| process.group == Some(leader)).map(|process| process.id));
+    told.sort_unstable_by_key(|process| process.as_raw_nonzero());
+    told.dedup();
+    told.into_iter().for_each(|process| tell(process, word));
+    if word == Word::Kill || listed.is_empty() {
+        // At once, also those that were started just now. There may be nobody left in it.
+        let _ = kill_process_group(leader, word.signal());
     }
-    // There may be nobody left in it.
-    let _ = kill_process_group(leader, word.signal());
+}
+
+/// Ends a group whose leader began at `began`, if that one still is the leader: its id may be another's by now.
+pub fn kill_group(leader: Pid, began: u64) {
+    let listed = listed();
+    if listed.iter().any(|process| process.id == leader && process.began == began && process.group == Some(leader)) {
+        below(&listed, leader).into_iter().for_each(|process| tell(process, Word::Kill));
+        let _ = kill_process_group(leader, Word::Kill.signal());
+    }
+}
+
+/// When a process began, in ticks since the machine did; 0 where that is not known.
+pub fn began(process: Pid) -> u64 {
+    listed().iter().find(|listed| listed.id == process).map_or(0, |listed| listed.began)
 }
 
 /// A process as the system lists it.
@@ -69,6 +90,10 @@ pub struct Listed {
     pub id: Pid,
     /// Who started it, or took it over.
     pub parent: Pid,
+    /// Its group.
+    pub group: Option<Pid>,
+    /// When it began, in ticks since the machine did.
+    pub began: u64,
     /// The processor time that it and its ended children have used.
     pub used: Duration,
 }
@@ -84,7 +109,9 @@ pub fn listed() -> Vec<Listed> {
         let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
         let used: u64 = (11..15).filter_map(number).sum();
         let parent = Pid::from_raw(i32::try_from(number(1)?).ok()?)?;
-        Some(Listed { id: Pid::from_raw(id)?, parent, used: Duration::from_millis(used * 1000 / ticks) })
+        let group = number(2).and_then(|group| Pid::from_raw(i32::try_from(group).ok()?));
+        let (began, used) = (number(19).unwrap_or(0), Duration::from_millis(used * 1000 / ticks));
+        Some(Listed { id: Pid::from_raw(id)?, parent, group, began, used })
     };
     std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(read).collect()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use crate::coordinator::home::Home;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
 use crate::domain::ops::claim::{self, Elsewhere, Terms};
@@ -91,7 +92,9 @@ impl Add {
             return Err(StoreError::Internal(anyhow::anyhow!("a claim that was made is not there")).into());
         };
         let acting = Acting { actor: holder, issue: claimed.id, token, keeper: None };
-        if let Err(error) = worktree::make(&session.store.git(), &path, &acting) {
+        let made =
+            worktree::lock(&session.store).and_then(|_turn| worktree::make(&session.store.git(), &path, &acting));
+        if let Err(error) = made {
             // Who names the operation repeats it, and finds its claim.
             if !session.names_operation() {
                 give_back(session, &acting, "the worktree could not be made");
@@ -136,7 +139,7 @@ fn issue_of(view: &View, found: &Found) -> Result<Option<Issue>> {
 fn list(session: &Session) -> Result<Report> {
     let view = session.view()?;
     let mut worktrees = Vec::new();
-    for found in worktree::list(&session.store)? {
+    for found in worktree::list(&session.store.git())? {
         let issue = issue_of(&view, &found)?;
         worktrees.push(Row::new(issue.as_ref(), &found));
     }
@@ -147,7 +150,8 @@ impl Rm {
     fn run(self, session: &Session) -> Result<Report> {
         let view = session.view()?;
         let issue = session.resolve(&view.state, &self.id)?;
-        let found = worktree::find(&session.store, issue.id)?.ok_or_else(|| no_worktree(issue.id))?;
+        let _turn = worktree::lock(&session.store)?;
+        let found = worktree::find(&session.store.git(), issue.id)?.ok_or_else(|| no_worktree(issue.id))?;
         let path = found.tree.path.display().to_string();
         if let Some(why) = worktree::work_in(&found)? {
             return Err(Error::new(Class::Refused, "worktree_in_use", format!("{path} {why}")).hint(format!(
@@ -156,6 +160,7 @@ impl Rm {
                 issue.id.short()
             )));
         }
+        self.refuse_under_agent(session, &issue, &found)?;
         let released = match &found.acting {
             Some(acting) => release(session, acting, "its worktree was taken away")?,
             None => false,
@@ -163,6 +168,21 @@ impl Rm {
         let branch_deleted = worktree::remove(&session.store, &found)?;
         let actor = found.acting.map(|acting| acting.actor);
         Ok(Report::Worktree(Made::gone(&issue, path, actor, released, branch_deleted)))
+    }
+}
+
+impl Rm {
+    /// Refuses to take the ground from under an agent that a coordinator looks after.
+    fn refuse_under_agent(&self, session: &Session, issue: &Issue, found: &Found) -> Result<()> {
+        let home = Home::of(session);
+        let lives = home.known().iter().any(|known| known.issue == issue.id && home.lives(known.token));
+        let token = found.acting.as_ref().map(|acting| acting.token);
+        let kept = issue.claim.as_ref().filter(|claim| Some(claim.token) == token && claim.keeper.is_some());
+        if !lives && kept.is_none_or(|claim| claim.is_expired(session.now())) {
+            return Ok(());
+        }
+        let message = format!("an agent is at work in {}", found.tree.path.display());
+        Err(Error::new(Class::Refused, "worktree_in_use", message).hint("jit coordinator agents shows which"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Doing what the brain has decided: one change of the tracker, then the processes.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::domain::draft::Draft;
 use crate::domain::id::{EventId, IdPrefix, IssueId};
@@ -10,30 +10,31 @@ use crate::domain::ops::agent::{self, End};
 use crate::domain::ops::claim::{Elsewhere, Terms};
 use crate::domain::refusal::Decision;
 use crate::domain::snapshot::Snapshot;
-use crate::domain::state::Outcome;
+use crate::domain::state::{Outcome, State};
 use crate::error::{Class, Result};
-use crate::processes::{self, Word as Tell};
-use crate::session::Manners;
-use crate::store::StoreError;
+use crate::session::{Manners, View};
+use crate::store::{Backend, StoreError};
 use crate::sync::Remote;
-use crate::sync::claims::{self, Wish, publish_end};
+use crate::sync::claims::{self, publish_end};
 use crate::worktree;
 
 use super::assignment::{Assignment, Place};
 use super::config::{Agent, Name};
 use super::plan::{Action, Ended};
-use super::round::{Coordinator, OVERDUE, Tracked, runner_of};
-use super::runner::GRACE;
+use super::reach::Reach;
+use super::round::Coordinator;
 use super::start;
 
 /// What is recorded as the command of these changes.
 const COMMAND: &str = "coordinator";
 /// How often it is looked whether agents have ended.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(20);
+/// How long an issue is let be that somebody else has: the next sync may tell who.
+const LOST: Duration = Duration::from_secs(30);
 
 impl Coordinator {
     /// Carries actions out, in their order.
-    pub(super) fn carry_out(&mut self, actions: Vec<Action>, remote: Option<&Remote>) -> Result<()> {
+    pub(super) fn carry_out(&mut self, actions: Vec<Action>, reach: &Reach) -> Result<()> {
         let (mut changes, mut wanted, mut over) = (Vec::new(), Vec::new(), Vec::new());
         for action in actions {
             match action {
@@ -43,18 +44,30 @@ impl Coordinator {
                 change => changes.push(change),
             }
         }
-        if let Some(remote) = remote {
-            changes.retain(|change| !self.is_kept_remotely(change, remote));
+        if let Reach::Remote(remote) = reach {
+            changes.retain(|change| !self.is_for_remote(change, remote));
         }
-        let local = if remote.is_none() { wanted.as_slice() } else { &[] };
-        let state = self.change(&changes, local)?;
+        let here = matches!(reach, Reach::Here);
+        let state = self.change(&changes, if here { &wanted } else { &[] })?;
         for token in over {
-            self.forget(token, &*state);
+            // What could not be given back is tried again.
+            if !self.stands(token, &*state) {
+                self.forget(token, &*state);
+            }
         }
-        if let Some(remote) = remote {
+        if let Reach::Remote(remote) = reach {
             self.claim_on(remote, &wanted);
         }
         Ok(())
+    }
+
+    /// Whether the claim of a process is still one that somebody is meant to work under.
+    fn stands(&self, token: EventId, state: &dyn Snapshot) -> bool {
+        let Some(process) = self.tracked.get(&token) else { return false };
+        let issue = state.issue(process.assignment.issue).ok().flatten();
+        let held =
+            |issue: Issue| issue.state == State::InProgress && issue.claim.is_some_and(|claim| claim.token == token);
+        issue.is_some_and(held)
     }
 
     /// Records what was decided, and starts the agents whose issues could be had. Gives the state afterwards.
@@ -77,9 +90,16 @@ impl Coordinator {
             subjects.extend(&claimed);
             Ok(subjects)
         })?;
-        self.seen = Some(change.commit.clone());
+        // What others did between the look and the change was not looked at yet.
+        let parents = self.session.store.info(&change.commit).map(|info| info.parents).unwrap_or_default();
+        let looked_at = self.seen.as_ref() == Some(&change.commit) || parents.iter().eq(self.seen.iter());
+        self.seen = looked_at.then(|| change.commit.clone());
         changes.iter().for_each(|change| self.tell(change));
-        publish_end(&self.session, &change);
+        let kept = changes.iter().filter_map(|change| match change {
+            Action::Keep { token, .. } => Some(*token),
+            _ => None,
+        });
+        self.note_leases(&change.state, &kept.collect::<Vec<_>>());
         for (agent, id, terms) in wanted.iter().filter(|(_, id, _)| claimed.contains(id)) {
             if let Some(issue) = change.state.issue(*id).map_err(StoreError::from)? {
                 self.launch(agent, &issue, terms);
@@ -97,46 +117,62 @@ impl Coordinator {
     }
 
     /// Claims issues one by one for all clones, and starts their agents.
-    fn claim_on(&mut self, _remote: &Remote, wanted: &[(Name, IssueId, Terms)]) {
+    fn claim_on(&mut self, remote: &Remote, wanted: &[(Name, IssueId, Terms)]) {
         for (agent, id, terms) in wanted {
-            let claimed = claims::claim(&self.session, Wish::Remote, &Manners::default(), &IdPrefix::from(*id), terms);
-            match claimed {
+            let only = |view: &View| {
+                Ok(view.state.issue(*id).ok().flatten().map(|issue| (*id, issue.priority)).into_iter().collect())
+            };
+            match claims::claim_next(&self.session, remote, &Manners::default(), terms, &only) {
                 Ok(change) => {
                     if let Some(issue) = change.issue() {
                         self.launch(agent, &issue, terms);
                     }
                 }
-                Err(error) if error.class == Class::Outside => {
-                    // The others would fail as well, each after its own wait.
-                    self.problem("remote", error.message);
-                    return;
+                // The others would fail as well, each after its own wait.
+                Err(error) if error.class == Class::Outside => return self.remote_failed(error.message),
+                // Somebody else was faster, as it should be: the next in line gets its turn.
+                Err(error) => {
+                    if !matches!(error.class, Class::Nothing | Class::Lost) {
+                        self.say(format!("{}: {}", id.short(), error.message));
+                    }
+                    self.resting.insert(*id, self.session.now().plus(LOST));
                 }
-                // Somebody else was faster: that is as it should be.
-                Err(_) => {}
             }
         }
     }
 
-    /// Whether nothing is to be recorded here of a change, because the remote has the say: a lease that is renewed
-    /// there first, or one that was renewed by its holder.
-    fn is_kept_remotely(&mut self, change: &Action, remote: &Remote) -> bool {
-        let issue_of = |id: &IssueId, token: &EventId| -> Option<Issue> {
+    /// Whether the remote has the say about a change: a lease that is renewed there first, or one of somebody else that
+    /// was renewed there by its holder. A remote that fails has none.
+    fn is_for_remote(&mut self, change: &Action, remote: &Remote) -> bool {
+        let held = |id: &IssueId, token: &EventId| -> Option<Issue> {
             let issue = self.session.view().ok()?.state.issue(*id).ok()??;
             issue.claim.as_ref().filter(|claim| claim.token == *token)?.remote.as_ref()?;
             Some(issue)
         };
         match change {
-            Action::Keep { issue, token } => {
-                let Some(held) = issue_of(issue, token) else { return false };
-                if let Err(error) = claims::heartbeat(&self.session, &Manners::default(), &IdPrefix::from(held.id)) {
-                    self.problem("remote", error.message);
+            Action::Keep { issue, token } if self.sync_failures == 0 => {
+                let Some(held) = held(issue, token) else { return false };
+                match claims::heartbeat(&self.session, &Manners::default(), &IdPrefix::from(held.id)) {
+                    Ok(change) => {
+                        self.note_leases(&change.state, &[*token]);
+                        true
+                    }
+                    Err(error) => {
+                        self.remote_failed(error.message);
+                        false
+                    }
                 }
-                true
             }
-            Action::TakeBack { issue, token, end: End::Stalled, .. } => match issue_of(issue, token) {
-                Some(held) => claims::is_held_on(&self.session, remote, &held).unwrap_or(true),
-                None => false,
-            },
+            Action::TakeBack { issue, token, end: End::Stalled, .. } if !self.tracked.contains_key(token) => {
+                let Some(held) = held(issue, token) else { return false };
+                match claims::is_held_on(&self.session, remote, &held) {
+                    Ok(is_held) => is_held,
+                    Err(error) => {
+                        self.remote_failed(error.message);
+                        true
+                    }
+                }
+            }
             _ => false,
         }
     }
@@ -194,39 +230,18 @@ impl Coordinator {
         }
     }
 
-    /// Takes a process into care. One that was started by somebody else is no child of this one.
-    pub(super) fn track(&mut self, assignment: Assignment, child: Option<std::process::Child>) {
-        let token = assignment.token;
-        self.signs.begin(token, Instant::now());
-        start::tell_when_gone(&self.home, token, child, self.wakes.clone());
-        self.tracked.insert(token, Tracked { assignment, gone: false, told: None });
-    }
-
-    /// Has a process end, with everything it started.
-    pub(super) fn tell_to_end(&mut self, token: EventId, why: Ended) {
-        let Some(process) = self.tracked.get_mut(&token).filter(|process| process.told.is_none()) else { return };
-        process.told = Some((Instant::now(), why));
-        let runner = runner_of(&self.home, token).and_then(processes::process).filter(|_| self.home.lives(token));
-        if let Some(runner) = runner {
-            processes::tell(runner, Tell::End);
-        }
-    }
-}
-
-impl Coordinator {
     /// Ends every agent, with everything it started, and gives its work back.
     pub(super) fn end_agents(&mut self) -> Result<()> {
         let tokens: Vec<EventId> = self.tracked.keys().copied().collect();
         for token in &tokens {
             self.tell_to_end(*token, Ended::Superseded);
         }
-        let begun = Instant::now();
         while self.tracked.keys().any(|token| self.home.lives(*token)) {
-            if begun.elapsed() > GRACE + OVERDUE {
-                self.end_overdue();
-            }
             std::thread::sleep(LOOK);
+            self.tell_again();
         }
+        // What nobody saw end is ended here.
+        self.running();
         let most = self.loaded.config.dispatch_rules.max_attempts;
         let held: Vec<(IssueId, EventId)> =
             self.tracked.values().map(|process| (process.assignment.issue, process.assignment.token)).collect();

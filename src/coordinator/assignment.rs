@@ -4,6 +4,7 @@
 //! kernel, by the process that runs the agent for as long as it lives, whoever started it: so liveness needs no process
 //! ids, and survives the end of the coordinator. Into it that process writes what became of the agent.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -63,7 +64,12 @@ pub enum Word {
     /// The process that runs the agent.
     Runner(u32),
     /// The agent has been started.
-    Started(u32),
+    Started {
+        /// Its process.
+        pid: u32,
+        /// When that began, in ticks since the machine did.
+        began: u64,
+    },
     /// It exited with this code.
     Exited(i32),
     /// It was ended by this signal.
@@ -88,7 +94,7 @@ impl Home {
         self.assignments().join(format!("{token}.run"))
     }
 
-    /// Everything that was started and is not forgotten yet. What cannot be read is taken away.
+    /// Everything that was started and is not forgotten yet, as far as it can be read.
     pub fn known(&self) -> Vec<Assignment> {
         let mut known = Vec::new();
         for entry in fs::read_dir(self.assignments()).into_iter().flatten().flatten() {
@@ -96,13 +102,27 @@ impl Home {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            match fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Assignment>(&text).ok()) {
-                Some(assignment) => known.push(assignment),
-                None => drop(fs::remove_file(&path)),
-            }
+            known.extend(fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Assignment>(&text).ok()));
         }
         known.sort_by_key(|assignment| assignment.token);
         known
+    }
+
+    /// Claims whose process lives, also those of which nothing else can be read. What is left of others that cannot be
+    /// read is taken away.
+    pub fn living(&self) -> BTreeSet<EventId> {
+        let readable: BTreeSet<EventId> = self.known().iter().map(|known| known.token).collect();
+        let mut living = BTreeSet::new();
+        for entry in fs::read_dir(self.assignments()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let token = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<EventId>().ok());
+            match token {
+                Some(token) if self.lives(token) => drop(living.insert(token)),
+                Some(token) if readable.contains(&token) => {}
+                _ => drop(fs::remove_file(&path)),
+            }
+        }
+        living
     }
 
     /// Takes the files of an assignment away.
@@ -148,14 +168,17 @@ pub fn ended(reported: &[Word]) -> Ended {
         Word::Exited(code) => Some(Ended::Exited(*code)),
         Word::Signalled(signal) => Some(Ended::Signalled(*signal)),
         Word::NotStarted(why) => Some(Ended::NotStarted(why.clone())),
-        Word::Runner(_) | Word::Started(_) => None,
+        Word::Runner(_) | Word::Started { .. } => None,
     });
     told.unwrap_or(Ended::Vanished)
 }
 
+/// Bytes of a record: more than a command line can have.
+const MOST: u64 = 8 << 20;
+
 /// Reads what is to be run.
 pub fn read(record: &Path) -> io::Result<Assignment> {
     let mut text = Vec::new();
-    File::open(record)?.take(1 << 20).read_to_end(&mut text)?;
+    File::open(record)?.take(MOST).read_to_end(&mut text)?;
     serde_json::from_slice(&text).map_err(io::Error::other)
 }

@@ -47,7 +47,7 @@ pub struct Agent {
     #[serde(deserialize_with = "command")]
     pub command: String,
     /// More arguments, as they are.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "arguments")]
     pub args: Vec<String>,
     /// How many issues it works on at a time.
     #[serde(default = "one", deserialize_with = "count")]
@@ -226,6 +226,14 @@ fn command<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<St
         Some(words) if words.first().is_none_or(String::is_empty) => Err(D::Error::custom("a command is missing")),
         Some(_) if text.contains('\0') => Err(D::Error::custom("a command holds no NUL")),
         Some(_) => Ok(text),
+    }
+}
+
+fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<String>, D::Error> {
+    let args = Vec::<String>::deserialize(deserializer)?;
+    match args.iter().any(|arg| arg.contains('\0')) {
+        true => Err(D::Error::custom("an argument holds no NUL")),
+        false => Ok(args),
     }
 }
 

@@ -6,13 +6,13 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Class, Error, Result};
-use crate::processes::{self, Word as Tell};
 use crate::session::Session;
 use crate::store::StoreError;
 
 use super::daemon::{Told, Wish, put_wish};
-use super::home::Home;
+use super::home::{Home, Loaded};
 use super::round::Coordinator;
+use super::start;
 
 /// How long a coordinator may take to begin.
 const BEGINNING: Duration = Duration::from_secs(30);
@@ -31,12 +31,20 @@ const LARGE_LOG: u64 = 1 << 20;
 pub fn start(session: &Session) -> Result<(Told, bool)> {
     let home = Home::of(session);
     home.make()?;
-    if home.is_at_work() {
-        // One that was killed this very moment holds its lock a little longer.
-        std::thread::sleep(DYING);
-        if let Some(told) = home.told().filter(|_| home.is_at_work()) {
-            return Ok((told, true));
+    let begun = Instant::now();
+    // Whoever has the place tells of itself soon, if it is to stay; one that does a single round leaves soon.
+    while home.is_at_work() {
+        if let Some(told) = home.told() {
+            // One that was killed this very moment holds its lock a little longer.
+            std::thread::sleep(DYING);
+            if home.is_at_work() && home.told().is_some_and(|now| now.pid == told.pid) {
+                return Ok((told, true));
+            }
         }
+        if begun.elapsed() > BEGINNING {
+            return Err(not_begun(&home, "somebody else has its place"));
+        }
+        std::thread::sleep(LOOK);
     }
     // What is wrong with the configuration or the tracker is said here, by its own name.
     home.load(session)?;
@@ -45,16 +53,16 @@ pub fn start(session: &Session) -> Result<(Told, bool)> {
     let begun = Instant::now();
     while begun.elapsed() < BEGINNING {
         // What it hands out at once is handed out when this command is through.
-        let told = home.told().filter(|told| told.pid == child.id() && home.is_at_work());
-        if let Some(told) = told.filter(|told| told.looked || begun.elapsed() > FIRST_ROUND) {
-            return Ok((told, false));
-        }
-        if let Ok(Some(_)) = child.try_wait() {
+        let told = home.told().filter(|told| home.is_at_work() && (told.looked || begun.elapsed() > FIRST_ROUND));
+        if let Some(told) = told {
             // Somebody else may have been faster.
-            return match home.told().filter(|_| home.is_at_work()) {
-                Some(told) => Ok((told, true)),
-                None => Err(not_begun(&home, "it ended at once")),
-            };
+            let faster = told.pid != child.id();
+            return Ok((told, faster));
+        }
+        if let Ok(Some(status)) = child.try_wait()
+            && !home.is_at_work()
+        {
+            return Err(not_begun(&home, if status.success() { "it was stopped at once" } else { "it ended at once" }));
         }
         std::thread::sleep(LOOK);
     }
@@ -80,16 +88,15 @@ fn spawn(session: &Session, home: &Home) -> Result<Child> {
     if anew {
         log.set_len(0).map_err(doing())?;
     }
-    let mut command = Command::new(program);
-    command.args(["coordinator", "start", "--foreground", "--detached"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", start::CLOSED, "sh"]).arg(program).args(["coordinator", "start", "--foreground", "--detached"]);
     command.current_dir(&home.checkout).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // What is meant from the folder at hand is said in full: the coordinator stands in another one.
     if session.environment.git_dir.is_some() {
         command.env("GIT_DIR", session.store.git_dir());
+        session.store.work_tree().map(|top| command.env("GIT_WORK_TREE", top));
     }
-    if let (Some(_), Some(mirror)) = (&session.environment.data_dir, session.mirror()) {
-        command.env("JIT_DATA_DIR", mirror.dir());
-    }
+    start::said_in_full(session, &mut command);
     // It works for itself, whoever starts it.
     for variable in ["JIT_AGENT", "JIT_CLAIM", "JIT_ISSUE", "JIT_REPO"] {
         command.env_remove(variable);
@@ -123,20 +130,25 @@ pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
     if !home.is_at_work() {
         if wish.kill_agents && running > 0 {
             let _lock = home.enter()?;
-            let loaded = home.load(session)?;
+            // Agents are ended also when the configuration is not what it should be.
+            let loaded = home.load(session).unwrap_or_else(|_| Loaded::nothing());
             Coordinator::begin(session, home.clone(), loaded, mpsc::channel().0)?.end_agents()?;
         }
         return Ok(Stopped { was_running: false, pid: None, agents: running });
     }
-    // Before the wish: it may be gone with all it told in no time.
-    let pid = home.told().map(|told| told.pid);
-    put_wish(&home, wish)?;
-    if let Some(process) = pid.and_then(processes::process) {
-        // It notices the wish by itself too; a signal is faster where files are not watched.
-        processes::tell(process, Tell::End);
-    }
     let asked = Instant::now();
+    let mut pid = None;
     while home.is_at_work() {
+        let now = home.told().map(|told| told.pid);
+        if pid.is_some() && now.is_some() && now != pid {
+            // The one that was asked has ended; this is another.
+            break;
+        }
+        pid = pid.or(now);
+        // One that begins this very moment clears away what it finds.
+        if !home.wish_file().exists() {
+            put_wish(&home, wish)?;
+        }
         if asked.elapsed() > ENDING {
             let message = format!("the coordinator has not ended within {} seconds", ENDING.as_secs());
             return Err(Error::new(Class::Outside, "coordinator_busy", message)
@@ -145,7 +157,7 @@ pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
         }
         std::thread::sleep(LOOK);
     }
-    // One that began this very moment has not seen it.
+    // One that begins after this is not meant.
     let _ = fs::remove_file(home.wish_file());
     Ok(Stopped { was_running: true, pid, agents: running })
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -66,19 +66,25 @@ impl Home {
     /// The right to work for this checkout, which one process has at a time.
     pub fn enter(&self) -> Result<FileLock> {
         self.make()?;
-        file_lock::lock(&self.lock_file(), BRIEFLY).map_err(|why| match why {
+        let lock = file_lock::lock(&self.lock_file(), BRIEFLY).map_err(|why| match why {
             LockError::Busy => {
                 let pid = self.told().map_or_else(String::new, |told| format!(" (PID: {})", told.pid));
                 Error::new(Class::Exists, "coordinator_running", format!("a coordinator runs here already{pid}"))
                     .hint("jit coordinator status; jit coordinator stop ends it")
             }
-            LockError::Io(why) => StoreError::io("taking the coordinator's place")(why).into(),
-        })
+            LockError::Io(why) => Error::from(StoreError::io("taking the coordinator's place")(why)),
+        })?;
+        // What the one before has left tells of nobody any more.
+        let _ = fs::remove_file(self.told_file());
+        let _ = fs::remove_file(self.wish_file());
+        Ok(lock)
     }
 }
 
 /// Long enough for somebody who only looks.
 const BRIEFLY: Duration = Duration::from_millis(200);
+/// How often it looks for a wish to stop where the system does not tell.
+const SELDOM: Duration = Duration::from_secs(2);
 /// A log of its own grows to this many bytes, and begins anew.
 const LARGEST_LOG: u64 = 10 << 20;
 /// After a round that failed the next one waits this long, twice as long after each further one.
@@ -100,8 +106,8 @@ pub struct Daemon {
     told: Told,
     failures: u32,
     _lock: FileLock,
-    /// The file of the lock, to notice that the repository was moved.
-    place: (u64, u64),
+    /// The file of the lock and the checkout, to notice that one of them was moved.
+    place: [(u64, u64); 2],
 }
 
 impl Daemon {
@@ -110,7 +116,6 @@ impl Daemon {
         let home = Home::of(session);
         let lock = home.enter()?;
         let loaded = home.load(session)?;
-        let _ = fs::remove_file(home.wish_file());
         let (wakes, messages) = mpsc::channel();
         let coordinator = Coordinator::begin(session, home, loaded, wakes)?;
         let (pid, name) = (std::process::id(), coordinator.own.clone());
@@ -134,6 +139,7 @@ impl Daemon {
         on_end_asked(move || asked.send(Message::Stop).unwrap_or_default())
             .map_err(StoreError::io("listening to signals"))?;
         let mut folders = self.coordinator.session.store.folders_of_ref();
+        folders.push(self.coordinator.session.store.git_dir());
         folders.push(home.dir.clone());
         folders.extend(home.config_file().parent().map(PathBuf::from));
         let _watch = watch(&folders, move || wakes.send(Message::Changed).unwrap_or_default());
@@ -176,8 +182,11 @@ impl Daemon {
     fn wait(&mut self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         loop {
-            let mut message = match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut message = match self.messages.recv_timeout(left.min(SELDOM)) {
                 Ok(message) => message,
+                // A wish to stop does not wait for the next round, though nothing tells of it.
+                Err(RecvTimeoutError::Timeout) if left > SELDOM && wish(&self.coordinator.home).is_none() => continue,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return false,
             };
             let mut matters = false;
@@ -236,9 +245,10 @@ fn wish(home: &Home) -> Option<Wish> {
     serde_json::from_slice(&fs::read(home.wish_file()).ok()?).ok()
 }
 
-/// What the lock's path leads to.
-fn place(home: &Home) -> Option<(u64, u64)> {
-    fs::metadata(home.lock_file()).ok().map(|meta| (meta.dev(), meta.ino()))
+/// What the paths of the lock and of the checkout lead to.
+fn place(home: &Home) -> Option<[(u64, u64); 2]> {
+    let number = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    Some([number(&home.lock_file())?, number(&home.checkout)?])
 }
 
 /// Writes down that a coordinator is to end.
@@ -253,8 +263,7 @@ pub fn put_wish(home: &Home, wish: Wish) -> Result<()> {
 impl Coordinator {
     /// Whether anything has changed that a round would look at.
     fn has_news(&self) -> bool {
-        let config = fs::read_to_string(self.home.config_file()).ok();
         let tip = self.session.store.tip();
-        tip.map_or(true, |tip| tip != self.seen) || config.as_deref() != Some(&self.loaded.text)
+        tip.map_or(true, |tip| tip != self.seen) || !self.home.text().is_ok_and(|text| text == self.loaded.text)
     }
 }

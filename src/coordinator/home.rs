@@ -1,7 +1,9 @@
 //! Where a coordinator keeps what it needs to remember: in the folder of its checkout in the repository, which no fetch
 //! writes to, and which every checkout has for itself.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +17,7 @@ use crate::session::Session;
 use crate::store::derived;
 use crate::store::{StoreError, StoreResult};
 
-use super::config::{Config, SAMPLE};
+use super::config::{Config, Rules, SAMPLE};
 
 /// The file of the configuration, in the folder of the mirror.
 const CONFIG: &str = "coordinator.json";
@@ -39,6 +41,16 @@ pub struct Loaded {
     pub config: Config,
     /// The file's bytes, to tell whether it has changed.
     pub text: String,
+}
+
+impl Loaded {
+    /// A configuration without agents: for whoever only ends what is there.
+    pub fn nothing() -> Self {
+        let (poll_interval_secs, sync_interval_secs) = (5.0, 5.0);
+        let (agent_pool, dispatch_rules) = (Vec::new(), Rules::default());
+        let config = Config { agent_pool, dispatch_rules, poll_interval_secs, sync: None, sync_interval_secs };
+        Self { config, text: String::new() }
+    }
 }
 
 impl Home {
@@ -75,28 +87,71 @@ impl Home {
 
     /// Makes the folder, for this user alone.
     pub fn make(&self) -> Result<()> {
-        let made = fs::create_dir_all(self.assignments()).and_then(|()| fs::create_dir_all(&self.logs));
+        if self.checkout.to_str().is_none() {
+            let message = format!("the path {} is no valid UTF-8, and cannot be written down", self.checkout.display());
+            return Err(Error::new(Class::Usage, "invalid_path", message));
+        }
+        // What stands in it may be secret: the words and variables of commands, and what agents print.
+        let own = |folder: &Path| DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        let made = own(&self.assignments()).and_then(|()| own(&self.logs));
         Ok(made.map_err(StoreError::io(format!("making {}", self.dir.display())))?)
     }
 
     /// Reads the configuration. One that git clean took away comes back from where it was last read.
     pub fn load(&self, session: &Session) -> Result<Loaded> {
         let file = self.config.display().to_string();
-        self.refuse_shared(session)?;
-        let text = match fs::read_to_string(&self.config) {
+        let text = self.text();
+        let last = fs::read_to_string(self.remembered()).ok();
+        if let (Ok(text), Some(last)) = (&text, last)
+            && *text == last
+        {
+            // It has been in force, and only this user writes there.
+            return Ok(Loaded { config: Config::parse(&file, text)?, text: text.clone() });
+        }
+        // Before and after: git holds its lock from before it writes the first file until the index tells of all.
+        Self::refuse_while_git_works(session)?;
+        let text = match self.text() {
             Ok(text) => text,
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => self.bring_back(session)?,
             Err(why) => {
                 return Err(Error::new(Class::Usage, "unreadable_file", format!("{file}: {why}")));
             }
         };
+        Self::refuse_while_git_works(session)?;
+        self.refuse_shared(session)?;
         let config = Config::parse(&file, &text)?;
-        let kept = self.remembered();
-        if fs::read_to_string(&kept).ok().as_deref() != Some(&text) && self.dir.is_dir() {
+        if self.dir.is_dir() {
             // Only a convenience: without it the file is not brought back.
-            let _ = derived::write(&kept, |out| out.write_all(text.as_bytes()));
+            let _ = derived::write(&self.remembered(), |out| out.write_all(text.as_bytes()));
         }
         Ok(Loaded { config, text })
+    }
+
+    /// While git changes the checkout it cannot be told whether the configuration comes with a commit.
+    fn refuse_while_git_works(session: &Session) -> Result<()> {
+        if !session.store.git_dir().join("index.lock").exists() {
+            return Ok(());
+        }
+        let message = "git is changing this checkout: whether the configuration came with a commit shows afterwards";
+        Err(Error::new(Class::Outside, GIT_AT_WORK, message).hint("try again").retryable())
+    }
+
+    /// The configuration's text. Never waits, as a pipe would have it, and reads no more than a configuration has.
+    pub fn text(&self) -> std::io::Result<String> {
+        let meta = fs::metadata(&self.config)?;
+        if !meta.is_file() || meta.len() > LARGEST_CONFIG {
+            let most = LARGEST_CONFIG >> 20;
+            return Err(std::io::Error::other(format!("it is no regular file of at most {most} MiB")));
+        }
+        let mut text = String::new();
+        let opened = derived::open(&self.config).ok_or_else(|| std::io::Error::other("it cannot be opened"))?;
+        opened.take(LARGEST_CONFIG).read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    /// The configuration that was last in force, for those who only look.
+    pub fn last(&self) -> Option<Config> {
+        Config::parse("", &fs::read_to_string(self.remembered()).ok()?).ok()
     }
 
     fn remembered(&self) -> PathBuf {
@@ -116,13 +171,20 @@ impl Home {
 
     fn put(&self, text: &str) -> std::io::Result<()> {
         fs::create_dir_all(self.config.parent().unwrap_or(&self.config))?;
-        derived::write(&self.config, |out| out.write_all(text.as_bytes()))
+        derived::write(&self.config, |out| out.write_all(text.as_bytes()))?;
+        fs::set_permissions(&self.config, fs::Permissions::from_mode(0o600))
     }
 
     /// Refuses a configuration that came with a commit: it names commands to run, and whoever wrote it is not asked.
     fn refuse_shared(&self, session: &Session) -> Result<()> {
         let Ok(path) = self.config.strip_prefix(&self.checkout) else { return Ok(()) };
-        if session.store.work_tree().is_none() || !session.store.git().is_tracked(path)? {
+        if session.store.work_tree().is_none() {
+            return Ok(());
+        }
+        // A folder on the way may itself be part of a commit: as a link to another one, or as a submodule.
+        let ways: Vec<&Path> = path.ancestors().filter(|way| !way.as_os_str().is_empty()).collect();
+        let is_link = |way: &&Path| self.checkout.join(way).symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        if !ways.iter().any(is_link) && !session.store.git().is_tracked(&ways)? {
             return Ok(());
         }
         let message =
@@ -141,19 +203,26 @@ impl Home {
         Ok(self.put(SAMPLE).map_err(StoreError::io(format!("writing {file}")))?)
     }
 
-    /// The name under which the coordinator of this checkout acts. A checkout that was moved or copied gets another one,
-    /// so that no two claim the same issues as theirs.
+    /// The name under which the coordinator of this checkout acts. It stays when the repository is moved. One that was
+    /// copied gets a name of its own and begins with nothing, so that no two take the same agents for theirs.
     pub fn own_name(&self, host: Option<&str>) -> Result<Actor> {
         let file = self.dir.join("name.json");
+        let place = fs::metadata(&self.dir).map(|meta| meta.ino()).map_err(StoreError::io("looking at its folder"))?;
         let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice::<OwnName>(&text).ok());
-        if let Some(known) = known.filter(|known| known.checkout == self.checkout) {
+        let copied = known.is_some();
+        if let Some(known) = known.filter(|known| known.place == place) {
             return Ok(known.name);
+        }
+        if copied {
+            // What is written down here is the work of the one that this was copied from.
+            let _ = fs::remove_dir_all(self.assignments());
+            self.make()?;
         }
         let id = RandomIds::default().random().simple().to_string();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let host: String = host.unwrap_or("here").chars().filter(|c| plain(*c)).take(64).collect();
         let name: Actor = format!("coordinator:{host}-{}", &id[..6]).parse().map_err(Error::usage)?;
-        let own = OwnName { name: name.clone(), checkout: self.checkout.clone() };
+        let own = OwnName { name: name.clone(), place };
         self.write_json(&file, &own)?;
         Ok(name)
     }
@@ -178,12 +247,18 @@ impl Home {
     }
 }
 
+/// The code of the error that git is changing the checkout.
+pub const GIT_AT_WORK: &str = "git_at_work";
+
+/// Bytes of a configuration.
+const LARGEST_CONFIG: u64 = 1 << 20;
+
 /// How long logs are kept that nobody writes to.
 const KEPT_LOGS: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The name of a coordinator, and the checkout that it is of.
+/// The name of a coordinator, and the number of the folder that it is of, which a copy does not have.
 #[derive(Serialize, Deserialize)]
 struct OwnName {
     name: Actor,
-    checkout: PathBuf,
+    place: u64,
 }

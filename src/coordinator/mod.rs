@@ -10,6 +10,7 @@
 
 mod act;
 pub mod assignment;
+mod care;
 mod clock;
 pub mod config;
 pub mod control;
@@ -17,6 +18,7 @@ pub mod daemon;
 pub mod home;
 mod log;
 pub mod plan;
+mod reach;
 mod round;
 pub mod runner;
 pub mod service;

@@ -4,11 +4,11 @@
 //! INVARIANT: it never hands out an issue on which a process of ours is still at work, and never more issues to an agent
 //! than that one takes at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::id::{EventId, IssueId};
-use crate::domain::issue::{Claim, Issue};
+use crate::domain::issue::{Claim, Issue, LEASE_ALLOWANCE_MS};
 use crate::domain::name::Actor;
 use crate::domain::ops::agent::End;
 use crate::domain::query::{is_claimable, start_gates};
@@ -28,6 +28,8 @@ pub struct Running {
     pub issue: IssueId,
     /// The agent.
     pub agent: Name,
+    /// As whom it acts.
+    pub actor: Actor,
     /// How its process is.
     pub life: Life,
 }
@@ -37,7 +39,7 @@ pub struct Running {
 pub enum Life {
     /// It lives.
     Working {
-        /// How long it has shown no sign of life of its own: printed nothing, used no processor.
+        /// How long it has shown no sign of life: printed nothing, used no processor, said nothing about its issue.
         silent: Duration,
     },
     /// It was told to end, and lives.
@@ -75,7 +77,9 @@ pub struct Circumstances<'c> {
     pub sees_remote: bool,
     /// Whether claims of this coordinator without a process are looked for: after a start.
     pub seeks_orphans: bool,
-    /// Issues that came back without having failed, and until when they rest.
+    /// Claims whose process lives, though nothing else can be read of it.
+    pub alive: &'c BTreeSet<EventId>,
+    /// Issues that are let be, and until when: those that came back without having failed, and those somebody else has.
     pub resting: &'c BTreeMap<IssueId, Timestamp>,
 }
 
@@ -146,7 +150,7 @@ pub fn plan(state: &dyn Snapshot, pool: &Config, running: &[Running], around: &C
         watch_over(&mut plan, pool, process, issue.as_ref(), around.now);
     }
     let table = state.table()?;
-    take_back_from_others(state, &table, pool, running, around, &mut plan);
+    take_back_from_others(state, &table, running, around, &mut plan);
     hand_out(state, &table, pool, running, around, &mut plan)?;
     Ok(plan)
 }
@@ -160,6 +164,8 @@ impl Plan {
 /// How the claim of a process stands.
 enum Standing<'i> {
     InProgress(&'i Claim),
+    /// It was given back, and the agent has claimed the issue anew by itself: a claim that nobody looks after.
+    Anew(&'i Claim),
     Parked,
     Over,
     Anothers,
@@ -171,6 +177,7 @@ fn standing<'i>(process: &Running, issue: Option<&'i Issue>) -> Standing<'i> {
             State::InProgress => Standing::InProgress(claim),
             _ => Standing::Parked,
         },
+        Some((_, claim)) if claim.by == process.actor && claim.keeper.is_none() => Standing::Anew(claim),
         Some(_) => Standing::Anothers,
         None => Standing::Over,
     }
@@ -182,12 +189,13 @@ fn watch_over(plan: &mut Plan, pool: &Config, process: &Running, issue: Option<&
     match &process.life {
         Life::Ending => {}
         Life::Ended(how) => {
-            if let Standing::InProgress(_) = standing {
+            if let Standing::InProgress(claim) | Standing::Anew(claim) = standing {
                 let end = match how {
                     Ended::Stalled(_) => End::Stalled,
                     _ => End::Released(Outcome::Failed),
                 };
-                plan.actions.push(Action::TakeBack { issue: process.issue, token, end, reason: told(how) });
+                let (issue, token) = (process.issue, claim.token);
+                plan.actions.push(Action::TakeBack { issue, token, end, reason: told(how) });
             }
             plan.actions.push(Action::Forget { token });
         }
@@ -196,27 +204,16 @@ fn watch_over(plan: &mut Plan, pool: &Config, process: &Running, issue: Option<&
         }
         Life::Working { silent } => {
             let timeout = pool.stall_timeout();
-            let silent = match &standing {
-                // What the holder says about its issue is a sign of life too.
-                Standing::InProgress(claim) if said_by(issue, &claim.by) => {
-                    (*silent).min(issue.map_or(*silent, |issue| now.since(issue.updated_at)))
-                }
-                _ => *silent,
-            };
-            if silent >= timeout {
-                plan.actions.push(Action::Kill { token, why: Ended::Stalled(silent) });
+            if *silent >= timeout {
+                plan.actions.push(Action::Kill { token, why: Ended::Stalled(*silent) });
                 return;
             }
-            plan.wake_after(timeout - silent);
+            plan.wake_after(timeout - *silent);
             if let Standing::InProgress(claim) = standing {
                 keep(plan, process, claim, timeout, now);
             }
         }
     }
-}
-
-fn said_by(issue: Option<&Issue>, holder: &Actor) -> bool {
-    issue.is_some_and(|issue| issue.updated_by == *holder)
 }
 
 /// Renews a lease of which less than half is left.
@@ -250,19 +247,19 @@ fn told(how: &Ended) -> String {
 fn take_back_from_others(
     state: &dyn Snapshot,
     table: &Table,
-    pool: &Config,
     running: &[Running],
     around: &Circumstances<'_>,
     plan: &mut Plan,
 ) {
-    let ours = |claim: &Claim| running.iter().any(|process| process.token == claim.token);
+    let ours =
+        |claim: &Claim| around.alive.contains(&claim.token) || running.iter().any(|process| is_of(process, claim));
     for entry in table.issues().filter(|entry| entry.state() == State::InProgress) {
         let Some(end) = entry.lease_end() else { continue };
         let expired = around.judges_leases && entry.is_lease_expired(around.now);
         if !expired && !around.seeks_orphans {
-            if around.judges_leases && end > around.now {
-                plan.wake_after(end.since(around.now).min(pool.stall_timeout()) + Duration::from_secs(1));
-            }
+            // It is over once it cannot be a matter of clocks any more.
+            let over = end.plus(Duration::from_millis(LEASE_ALLOWANCE_MS.unsigned_abs() + 1_000));
+            plan.wake_after(over.since(around.now).max(Duration::from_secs(1)));
             continue;
         }
         let Ok(Some(issue)) = state.issue(entry.id()) else { continue };
@@ -322,6 +319,11 @@ fn hand_out(
         plan.actions.push(Action::Dispatch { issue: entry.id(), agent: agent.id.clone() });
     }
     Ok(())
+}
+
+/// Whether a claim is the one of a process, or one that its agent has made anew.
+fn is_of(process: &Running, claim: &Claim) -> bool {
+    process.token == claim.token || (claim.by == process.actor && claim.keeper.is_none() && lives(process))
 }
 
 fn lives(process: &Running) -> bool {

@@ -1,10 +1,11 @@
 //! One round: look at everything, ask the brain, do what it says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::domain::id::{EventId, IssueId};
+use crate::domain::issue::Issue;
 use crate::domain::name::Actor;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::State;
@@ -12,22 +13,18 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::session::{Caller, Session};
 use crate::store::{CommitId, StoreError};
-use crate::sync::{Pushing, Remote, shared_with, sync};
+use crate::sync::claims;
 use crate::worktree;
 
-use super::assignment::{Assignment, Word, ended};
+use super::care::Tracked;
 use super::clock::Clock;
-use super::home::{Home, Loaded};
-use super::plan::{Circumstances, Ended, Life, Plan, Running, plan};
+use super::home::{GIT_AT_WORK, Home, Loaded};
+use super::plan::{Circumstances, Plan, Running, plan};
+use super::reach::Reach;
 use super::signs::Signs;
-use crate::processes::{self, Word as Tell};
 
 /// A session is used for so long: a handle that lives long loses sight of new packs.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long a sync may keep everything else waiting.
-const SYNC_PATIENCE: Duration = Duration::from_secs(10);
-/// How long after it was told to end the process that runs an agent is ended itself.
-pub(super) const OVERDUE: Duration = Duration::from_secs(15);
 /// How often worktrees are looked at that are kept for their issues.
 const TIDY: Duration = Duration::from_secs(60);
 
@@ -40,17 +37,6 @@ pub enum Message {
     Ended(EventId),
     /// The process was asked to end.
     Stop,
-}
-
-/// A process under this coordinator's care.
-#[derive(Debug)]
-pub struct Tracked {
-    /// What was written down.
-    pub assignment: Assignment,
-    /// Whether its process is gone.
-    pub gone: bool,
-    /// When it was told to end, and why.
-    pub told: Option<(Instant, Ended)>,
 }
 
 /// A coordinator at work.
@@ -69,7 +55,9 @@ pub struct Coordinator {
     seeks_orphans: bool,
     clock: Clock,
     pub(super) signs: Signs,
-    synced: Option<(Instant, bool)>,
+    pub(super) synced: Option<Instant>,
+    pub(super) sync_failures: u32,
+    pub(super) alive: BTreeSet<EventId>,
     tidied: Option<Instant>,
     /// How many agents it has started.
     pub started: usize,
@@ -97,12 +85,16 @@ impl Coordinator {
             clock: Clock::new(),
             signs: Signs::default(),
             synced: None,
+            sync_failures: 0,
+            alive: BTreeSet::new(),
             tidied: None,
             started: 0,
             wakes,
             seen: None,
         };
+        coordinator.alive = coordinator.home.living();
         for assignment in coordinator.home.known() {
+            coordinator.alive.remove(&assignment.token);
             coordinator.track(assignment, None);
         }
         Ok(coordinator)
@@ -115,20 +107,17 @@ impl Coordinator {
             self.session = self.session.reopen()?;
             self.opened = Instant::now();
         }
-        let remote = self.remote();
-        if let Some(remote) = &remote {
-            self.sync(remote);
-        }
+        let reach = self.reach();
         let view = self.session.view()?;
+        self.notice_holders(&view.state);
         let running = self.running();
-        let plan = self.plan(&view.state, &running, remote.is_some())?;
-        let idle = plan.actions.is_empty();
-        let wake = plan.wake;
+        let plan = self.plan(&view.state, &running, &reach)?;
+        let (idle, wake) = (plan.actions.is_empty(), plan.wake);
         self.seen = Some(view.commit);
-        self.carry_out(plan.actions, remote.as_ref())?;
+        self.carry_out(plan.actions, &reach)?;
         self.seeks_orphans = false;
         self.tidy_worktrees();
-        self.end_overdue();
+        self.tell_again();
         if !idle {
             self.session.refresh_mirror();
         }
@@ -137,8 +126,11 @@ impl Coordinator {
         }
         let mut pause = self.loaded.config.poll_interval();
         pause = wake.map_or(pause, |wake| pause.min(wake));
-        if remote.is_some() {
+        if !matches!(reach, Reach::Here) {
             pause = pause.min(self.loaded.config.sync_interval());
+        }
+        if self.tracked.values().any(|process| process.told.is_some()) {
+            pause = pause.min(AGAIN);
         }
         Ok(pause.max(SHORTEST))
     }
@@ -150,8 +142,7 @@ impl Coordinator {
 
     /// Reads the configuration where it was changed. One that is faulty is told of, and the last one stays.
     fn read_config(&mut self) {
-        let text = std::fs::read_to_string(self.home.config_file()).ok();
-        if text.as_deref() == Some(&self.loaded.text) {
+        if self.home.text().is_ok_and(|text| text == self.loaded.text) {
             self.problems.remove("configuration");
             return;
         }
@@ -163,97 +154,30 @@ impl Coordinator {
                 self.loaded = loaded;
                 self.problems.remove("configuration");
             }
+            // It is read once git is through: then it can be told whether it came with a commit.
+            Err(error) if error.code == GIT_AT_WORK => {}
             Err(error) => self.problem("configuration", format!("{}; the one before stays in force", error.message)),
         }
     }
 
-    /// The remote through which issues are claimed, if so.
-    fn remote(&mut self) -> Option<Remote> {
-        let wanted = match self.loaded.config.sync {
-            Some(wanted) => wanted,
-            None => {
-                let settings =
-                    self.session.view().and_then(|view| Ok(view.state.settings().map_err(StoreError::from)?));
-                let scope = settings.ok().and_then(|settings| settings.claims_remotely());
-                scope.unwrap_or_else(|| shared_with(&self.session))
-            }
-        };
-        if !wanted {
-            self.problems.remove("remote");
-            return None;
-        }
-        match Remote::meant(&self.session, None) {
-            Ok(remote) => Some(remote),
-            Err(error) => {
-                self.problem("remote", error.message);
-                None
-            }
-        }
-    }
-
-    /// Syncs with the remote, when the last time is long enough ago.
-    fn sync(&mut self, remote: &Remote) {
-        if self.synced.is_some_and(|(at, _)| at.elapsed() < self.loaded.config.sync_interval()) {
-            return;
-        }
-        let synced = sync(&self.session, remote, Pushing::Yes, SYNC_PATIENCE);
-        self.synced = Some((Instant::now(), synced.is_ok()));
-        match synced {
-            Ok(_) => drop(self.problems.remove("remote")),
-            Err(error) => self.problem("remote", error.message),
-        }
-    }
-
-    fn plan(&mut self, state: &dyn Snapshot, running: &[Running], shared: bool) -> Result<Plan> {
+    fn plan(&mut self, state: &dyn Snapshot, running: &[Running], reach: &Reach) -> Result<Plan> {
         let (now, config) = (self.session.now(), &self.loaded.config);
         self.resting.retain(|_, until| *until > now);
+        if let Reach::Here = reach {
+            // What clones have that push to this very repository.
+            let held = claims::held_here(&self.session, state)?;
+            self.resting.extend(held.into_iter().map(|id| (id, now.plus(config.poll_interval()))));
+        }
         let around = Circumstances {
             own: &self.own,
             now,
             judges_leases: self.clock.look(now, Instant::now(), config.stall_timeout()),
-            sees_remote: shared && self.synced.is_some_and(|(_, went)| went),
+            sees_remote: matches!(reach, Reach::Remote(_)),
+            alive: &self.alive,
             seeks_orphans: self.seeks_orphans,
             resting: &self.resting,
         };
         Ok(plan(state, config, running, &around).map_err(StoreError::from)?)
-    }
-
-    /// The processes under this coordinator's care as they are now.
-    fn running(&mut self) -> Vec<Running> {
-        let now = Instant::now();
-        let Self { home, tracked, signs, loaded, .. } = self;
-        for (token, process) in tracked.iter_mut().filter(|(_, process)| !process.gone) {
-            process.gone = !home.lives(*token);
-        }
-        let living = tracked.values().filter(|process| !process.gone).map(|process| {
-            let token = process.assignment.token;
-            (token, runner_of(home, token), process.assignment.log.as_path())
-        });
-        signs.look(living, now, loaded.config.stall_timeout() / 10);
-        let running = tracked.iter().map(|(token, process)| Running {
-            token: *token,
-            issue: process.assignment.issue,
-            agent: process.assignment.agent.clone(),
-            life: match (process.gone, &process.told) {
-                (true, told) => Life::Ended(how(home, *token, told.as_ref().map(|(_, why)| why))),
-                (false, Some(_)) => Life::Ending,
-                (false, None) => Life::Working { silent: signs.silent(*token, now) },
-            },
-        });
-        running.collect()
-    }
-
-    /// Ends what was told to end long ago and did not.
-    pub(super) fn end_overdue(&mut self) {
-        for (token, process) in self.tracked.iter().filter(|(_, process)| !process.gone) {
-            if process.told.as_ref().is_some_and(|(at, _)| at.elapsed() > OVERDUE) {
-                runner_of(&self.home, *token)
-                    .and_then(processes::process)
-                    .into_iter()
-                    .for_each(|runner| processes::tell(runner, Tell::Kill));
-                sweep(*token);
-            }
-        }
     }
 
     /// Takes the worktrees away whose issues are finished and in which nothing is left.
@@ -263,13 +187,13 @@ impl Coordinator {
             return;
         }
         self.tidied = Some(Instant::now());
-        let (Ok(found), Ok(view)) = (worktree::list(&self.session.store), self.session.view()) else { return };
+        let (Ok(found), Ok(view)) = (worktree::list(&self.session.store.git()), self.session.view()) else { return };
         for found in found {
             let Some(acting) = found.acting.as_ref().filter(|acting| acting.keeper.as_ref() == Some(&self.own)) else {
                 continue;
             };
             let in_use = self.tracked.values().any(|process| process.assignment.issue == acting.issue);
-            let finished = view.state.issue(acting.issue).ok().flatten().is_some_and(|issue| issue.state.is_finished());
+            let finished = view.state.issue(acting.issue).ok().flatten().is_some_and(|issue| is_over(&issue));
             if finished && !in_use {
                 self.clear(&found);
             }
@@ -301,7 +225,7 @@ impl Coordinator {
             // It came back in good order; whoever gave it back at once would do so again.
             self.resting.insert(issue.id, self.session.now().plus(self.loaded.config.backoff(1)));
         }
-        if assignment.worktree.is_some() && issue.is_none_or(|issue| issue.state.is_finished()) {
+        if assignment.worktree.is_some() && issue.is_none_or(|issue| is_over(&issue)) {
             self.tidied = None;
         }
         self.home.forget(token);
@@ -322,6 +246,8 @@ impl Coordinator {
     }
 }
 
+/// How often what was told to end is looked at.
+const AGAIN: Duration = Duration::from_millis(500);
 /// However much is due, there is a breath between two looks that nothing has caused.
 const SHORTEST: Duration = Duration::from_millis(10);
 
@@ -343,26 +269,7 @@ fn own_session(session: &Session, own: &Actor, home: &Home) -> Result<Session> {
     Ok(own)
 }
 
-/// The process that runs the agent.
-pub(super) fn runner_of(home: &Home, token: EventId) -> Option<u32> {
-    home.reported(token).iter().find_map(|word| match word {
-        Word::Runner(id) => Some(*id),
-        _ => None,
-    })
-}
-
-/// How a process ended that is gone. What nobody watched to its end is ended with everything it started.
-fn how(home: &Home, token: EventId, told: Option<&Ended>) -> Ended {
-    let reported = ended(&home.reported(token));
-    if reported == Ended::Vanished {
-        sweep(token);
-    }
-    told.cloned().unwrap_or(reported)
-}
-
-/// Ends everything that was started under a claim.
-pub(super) fn sweep(token: EventId) {
-    processes::carrying("JIT_CLAIM", &token.to_string())
-        .into_iter()
-        .for_each(|process| processes::tell(process, Tell::Kill));
+/// Whether nobody works on an issue any more.
+fn is_over(issue: &Issue) -> bool {
+    issue.state.is_finished() || issue.deleted.is_some()
 }

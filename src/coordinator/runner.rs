@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use rustix::process::{Pid, getpid};
 
 use crate::environment::on_end_asked;
@@ -75,8 +76,9 @@ fn start(assignment: &Assignment, reports: &mut File) -> io::Result<Started> {
             return Err(why);
         }
     };
-    report(reports, &Word::Started(child.id()));
-    Ok(Started { id: Pid::from_child(&child), child, silence: keep_output(output, log) })
+    let id = Pid::from_child(&child);
+    report(reports, &Word::Started { pid: child.id(), began: processes::began(id) });
+    Ok(Started { id, child, silence: keep_output(output, log, reports.try_clone()?) })
 }
 
 /// The folder in which the agent works; its worktree is made first, where it has one.
@@ -86,7 +88,7 @@ fn place(assignment: &Assignment) -> io::Result<PathBuf> {
     let (actor, keeper) = (assignment.actor.clone(), Some(assignment.keeper.clone()));
     let acting = Acting { actor, issue: assignment.issue, token: assignment.token, keeper };
     match worktree::make(&git, &place.path, &acting) {
-        Ok(()) => Ok(place.path.clone()),
+        Ok(path) => Ok(path),
         Err(error) => Err(io::Error::other(error.message)),
     }
 }
@@ -107,13 +109,28 @@ fn spawn(assignment: &Assignment, dir: &Path) -> io::Result<(Child, io::PipeRead
     Ok((child, output))
 }
 
+/// Gives a file the present time.
+fn touch(file: &File) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    // Without it an agent that only prints seems silent; nothing else can be done here.
+    let _ = futimens(file, &Timestamps { last_access: now, last_modification: now });
+}
+
 /// Keeps what comes through the pipe until nobody can write to it any more.
-fn keep_output(mut output: io::PipeReader, mut log: Log) -> Receiver<()> {
+///
+/// That something came is told by the time of the file of reports, at most ten times a second, whatever becomes of the
+/// log.
+fn keep_output(mut output: io::PipeReader, mut log: Log, reports: File) -> Receiver<()> {
     let (sender, silence) = mpsc::channel();
     std::thread::spawn(move || {
         let mut chunk = vec![0; 64 << 10];
+        let mut told: Option<Instant> = None;
         while let Ok(count @ 1..) = output.read(&mut chunk) {
             log.put(&chunk[..count]);
+            if told.is_none_or(|at| at.elapsed() > Duration::from_millis(100)) {
+                told = Some(Instant::now());
+                touch(&reports);
+            }
         }
         drop(sender);
     });
@@ -158,8 +175,7 @@ impl Started {
     }
 
     fn tell(&self, word: Tell) {
-        processes::tell_all(self.id, word);
-        leftovers().into_iter().for_each(|process| processes::tell(process, word));
+        processes::tell_all(self.id, &leftovers(), word);
     }
 
     /// Ends what the agent left running.

@@ -37,16 +37,22 @@ pub fn write(session: &Session, force: bool) -> Result<Unit> {
     Ok(Unit { path, name })
 }
 
-/// The path of a checkout as a part of a unit's name.
+/// The path of a checkout as a part of a unit's name, as `systemd-escape --path` writes it: no two are alike.
 fn plain(checkout: &Path) -> String {
     let path = checkout.to_string_lossy();
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '_' { c } else { '-' };
-    path.trim_matches('/').chars().map(plain).collect()
+    let escape = |byte: u8| match byte {
+        b'/' => "-".to_owned(),
+        b'.' | b'_' | b':' => char::from(byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("\\x{byte:02x}"),
+    };
+    path.trim_matches('/').bytes().map(escape).collect()
 }
 
 /// A path as a word of a unit file: quoted, with what systemd would take for its own doubled or escaped.
 fn word(path: &Path) -> Result<String> {
-    let text = path.to_str().filter(|text| !text.contains(['\n', '\0']));
+    // A line ends where a control character says so, and goes on after a backslash.
+    let text = path.to_str().filter(|text| !text.contains(char::is_control) && !text.ends_with('\\'));
     let text = text.ok_or_else(|| Error::usage(format!("{} cannot stand in a unit file", path.display())))?;
     Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$")))
 }
@@ -81,7 +87,9 @@ mod tests {
         let unit = text(Path::new("/opt/a b/jit"), Path::new("/home/x/50% \"done\" $HOME")).expect("it can be written");
         assert!(unit.contains("ExecStart=\"/opt/a b/jit\" -C \"/home/x/50%% \\\"done\\\" $$HOME\" coordinator start"));
         assert!(unit.contains("WorkingDirectory=/home/x/50%% \"done\" $HOME\n"));
-        assert!(text(Path::new("/jit"), Path::new("/a\nExecStart=evil")).is_err());
-        assert_eq!(plain(Path::new("/home/x/my project")), "home-x-my-project");
+        for evil in ["/a\nExecStart=evil", "/a\rExecStart=evil", "/a\\"] {
+            assert!(text(Path::new("/jit"), Path::new(evil)).is_err(), "{evil:?}");
+        }
+        assert_eq!(plain(Path::new("/home/x/my-project")), "home-x-my\\x2dproject");
     }
 }

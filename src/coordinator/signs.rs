@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Pid;
 
@@ -17,7 +17,7 @@ const USED: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 struct Seen {
     at: Instant,
-    printed: Option<(u64, std::time::SystemTime)>,
+    printed: Option<SystemTime>,
     used: Duration,
 }
 
@@ -34,6 +34,13 @@ impl Signs {
         self.seen.insert(token, Seen { at: now, printed: None, used: Duration::ZERO });
     }
 
+    /// It has shown one.
+    pub fn show(&mut self, token: EventId, now: Instant) {
+        if let Some(seen) = self.seen.get_mut(&token) {
+            seen.at = now;
+        }
+    }
+
     /// It is gone.
     pub fn end(&mut self, token: EventId) {
         self.seen.remove(&token);
@@ -44,10 +51,11 @@ impl Signs {
         self.seen.get(&token).map_or(Duration::ZERO, |seen| now.saturating_duration_since(seen.at))
     }
 
-    /// Looks for signs, when the last look is long enough ago. Each agent has the process that runs it, and a log.
-    pub fn look<'a>(
+    /// Looks for signs, when the last look is long enough ago. Each agent has the process that runs it, and a file whose
+    /// time tells when it last printed.
+    pub fn look(
         &mut self,
-        agents: impl Iterator<Item = (EventId, Option<u32>, &'a Path)>,
+        agents: impl Iterator<Item = (EventId, Option<u32>, PathBuf)>,
         now: Instant,
         pause: Duration,
     ) {
@@ -56,9 +64,9 @@ impl Signs {
         }
         self.looked = Some(now);
         let mut processes: Option<Vec<Listed>> = None;
-        for (token, runner, log) in agents {
+        for (token, runner, file) in agents {
             let Some(seen) = self.seen.get_mut(&token) else { continue };
-            let printed = fs::metadata(log).ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
+            let printed = fs::metadata(file).ok().and_then(|meta| meta.modified().ok());
             let used = match runner.and_then(process) {
                 Some(runner) => used_by(processes.get_or_insert_with(listed), runner),
                 None => Duration::ZERO,

@@ -28,14 +28,26 @@ pub fn start(
     let run = home.claim_run_file(assignment.token)?;
     let record = home.record(assignment.token);
     home.write_json(&record, assignment).map_err(|why| io::Error::other(crate::error::Error::from(why).message))?;
-    let mut command = Command::new(program);
-    command.args(["coordinator", "run-agent"]).arg(record).current_dir(&home.checkout).process_group(0);
+    let mut command = Command::new("sh");
+    command.args(["-c", CLOSED, "sh"]).arg(program).args(["coordinator", "run-agent"]).arg(record);
+    command.current_dir(&home.checkout).process_group(0);
     command.stdin(run).stdout(Stdio::null()).stderr(Stdio::null());
-    // No variable of the coordinator's own ties the agent to another repository, ref or time.
+    said_in_full(session, &mut command);
     command.envs(env);
     command.env("JIT_ISSUE", assignment.issue.to_string()).env("JIT_AGENT", assignment.actor.as_str());
     command.env("JIT_CLAIM", assignment.token.to_string()).env("JIT_REPO", &home.checkout);
     command.spawn()
+}
+
+/// Runs a command in the place of this shell without the files that whoever started us had open: a lock that a scheduler
+/// holds for us is not held for as long as an agent works.
+pub const CLOSED: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$@\"";
+
+/// Says in full what the environment says from the folder at hand: the process stands in another one.
+pub fn said_in_full(session: &Session, command: &mut Command) {
+    if let (Some(_), Some(mirror)) = (&session.environment.data_dir, session.mirror()) {
+        command.env("JIT_DATA_DIR", mirror.dir());
+    }
 }
 
 /// Leaves word that an agent could not even be begun.

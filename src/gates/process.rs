@@ -129,14 +129,14 @@ impl Group {
     /// anybody else, so that no stranger is killed.
     fn end(&mut self, running: bool, output: &Output) -> io::Result<Ended> {
         if running || !output.is_over(LAST_WORDS) {
-            tell_all(self.id, Word::End);
+            tell_all(self.id, &[], Word::End);
             let patience = Instant::now() + if running { GRACE } else { AFTERMATH };
             if running {
                 let _ = self.exited.recv_timeout(GRACE);
             }
             output.is_over(patience.saturating_duration_since(Instant::now()));
         }
-        tell_all(self.id, Word::Kill);
+        tell_all(self.id, &[], Word::Kill);
         let status = self.leader.wait()?;
         output.is_over(LAST_WORDS);
         Ok(match (status.code(), status.signal()) {

@@ -19,6 +19,8 @@ pub struct Worktree {
     pub head: Option<String>,
     /// Whether git says that its folder is gone.
     pub gone: bool,
+    /// Whether whoever was making it was cut off, or is still at it.
+    pub half_made: bool,
 }
 
 impl Git {
@@ -29,7 +31,10 @@ impl Git {
         if !output.status.success() {
             return Err(super::failed(doing, &output));
         }
-        Ok(parse_worktrees(&output.stdout))
+        let mut found = parse_worktrees(&output.stdout);
+        // Of one that is locked git does not say it.
+        found.iter_mut().for_each(|tree| tree.gone |= !tree.path.exists());
+        Ok(found)
     }
 
     /// Makes a linked worktree at `path` on `branch`, which is made at what is checked out here unless it is there.
@@ -57,16 +62,25 @@ impl Git {
         Ok(names.lines().any(|name| Some(name) != own.as_deref()))
     }
 
-    /// Whether a file of the work tree is part of the index.
-    pub fn is_tracked(&self, path: &Path) -> StoreResult<bool> {
+    /// Whether one of these paths itself, however its letters are written, is part of the index.
+    pub fn is_tracked(&self, paths: &[&Path]) -> StoreResult<bool> {
         let doing = "looking into the index";
+        let specs =
+            paths.iter().map(|path| [OsStr::new(":(top,icase,literal)"), path.as_os_str()].join(OsStr::new("")));
         let mut command = self.command(&["ls-files", "-z", "--"]);
-        Ok(!self.read(doing, command.arg(path))?.is_empty())
+        let output = self.run(doing, command.args(specs))?;
+        if !output.status.success() {
+            return Err(super::failed(doing, &output));
+        }
+        let lower = |bytes: &[u8]| bytes.to_ascii_lowercase();
+        let wanted: Vec<Vec<u8>> = paths.iter().map(|path| lower(path.as_os_str().as_bytes())).collect();
+        Ok(output.stdout.split(|byte| *byte == 0).any(|entry| wanted.contains(&lower(entry))))
     }
 
-    /// Takes a branch away that is checked out nowhere.
-    pub fn delete_branch(&self, branch: &str) -> StoreResult<()> {
-        self.read("deleting a branch", &mut self.command(&["branch", "-D", "--quiet", branch])).map(drop)
+    /// Takes a branch away if it is at `commit`. It must be checked out nowhere.
+    pub fn delete_branch(&self, branch: &str, commit: &str) -> StoreResult<()> {
+        let name = format!("refs/heads/{branch}");
+        self.read("deleting a branch", &mut self.command(&["update-ref", "-d", &name, commit])).map(drop)
     }
 }
 
@@ -78,7 +92,8 @@ pub fn git_dir_of(top: &Path) -> StoreResult<PathBuf> {
     }
     let doing = || StoreError::io(format!("reading {}", link.display()));
     let text = std::fs::read(&link).map_err(doing())?;
-    let target = text.trim_ascii_end().strip_prefix(b"gitdir: ").unwrap_or_default();
+    let target = text.trim_ascii_end().strip_prefix(b"gitdir: ");
+    let target = target.ok_or_else(|| std::io::Error::other("it does not lead to a repository")).map_err(doing())?;
     Ok(top.join(OsStr::from_bytes(target)))
 }
 
@@ -88,7 +103,7 @@ fn parse_worktrees(text: &[u8]) -> Vec<Worktree> {
     for field in text.split(|byte| *byte == 0) {
         if let Some(path) = field.strip_prefix(b"worktree ") {
             let path = PathBuf::from(OsStr::from_bytes(path));
-            found.push(Worktree { path, branch: None, head: None, gone: false });
+            found.push(Worktree { path, branch: None, head: None, gone: false, half_made: false });
         }
         let Some(last) = found.last_mut() else { continue };
         let text = String::from_utf8_lossy(field);
@@ -98,6 +113,8 @@ fn parse_worktrees(text: &[u8]) -> Vec<Worktree> {
             last.branch = Some(branch.to_owned());
         } else if text == "prunable" || text.starts_with("prunable ") {
             last.gone = true;
+        } else if text == "locked initializing" {
+            last.half_made = true;
         }
     }
     found

@@ -129,7 +129,8 @@ impl Session {
 
     /// Another session on the same repository, for work that outlives this one.
     pub fn reopen(&self) -> Result<Self> {
-        Self::open(self.environment.clone(), self.caller.clone(), self.progress.clone())
+        let opened = Self::open(self.environment.clone(), self.caller.clone(), self.progress.clone())?;
+        Ok(Self { echo: self.echo.clone(), ..opened })
     }
 
     /// Another session, on another store.

@@ -2,7 +2,7 @@
 //!
 //! `JIT_SIM_HISTORIES` says how many schedules are played, `JIT_SEED` with which one to begin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
@@ -142,8 +142,12 @@ impl Game {
                 self.log.push("restarted".to_owned());
                 self.seeks_orphans = true;
                 self.resting.clear();
-                if self.random.once_in(2) {
-                    self.processes.pop_last();
+                let last = self.processes.last_key_value().map(|(token, process)| (*token, process.issue));
+                if let Some((token, issue)) = last
+                    && self.random.once_in(2)
+                    && self.issue(issue).claim.is_some_and(|claim| claim.token == token)
+                {
+                    self.processes.remove(&token);
                 }
             }
             10 => {
@@ -200,6 +204,12 @@ impl Game {
                     self.change(&name, |draft| claim::release(draft, &prefix, outcome, None).map(|id| vec![id]));
                     None
                 }
+                7 if !ours => {
+                    // It takes the issue up again by itself.
+                    let terms = Terms::local(actor(&name), None);
+                    self.change(&name, |draft| claim::claim(draft, &prefix, &terms).map(|id| vec![id]));
+                    None
+                }
                 6 => {
                     self.processes.get_mut(&token).expect("it is there").hangs = true;
                     None
@@ -220,6 +230,7 @@ impl Game {
         let running = self.processes.iter().map(|(token, process)| Running {
             token: *token,
             issue: process.issue,
+            actor: actor(&format!("bot:{}", process.agent)),
             agent: pool.iter().find(|agent| agent.id.as_str() == process.agent).expect("it is in the pool").id.clone(),
             life: match &process.life {
                 Life::Working { .. } => Life::Working { silent: Duration::from_millis((now - process.sign) as u64) },
@@ -243,6 +254,7 @@ impl Game {
             judges_leases: judges,
             sees_remote: false,
             seeks_orphans: self.seeks_orphans,
+            alive: &BTreeSet::new(),
             resting: &self.resting,
         };
         let decided = plan(&state, &self.config, &running, &around).expect("the state can be read");
@@ -279,7 +291,7 @@ impl Game {
                 self.change(OWN, |draft| agent::keep(draft, issue, token).map(|_| vec![issue]));
             }
             Action::TakeBack { issue, token, end, reason } => {
-                let foreign = self.issue(issue).claim.is_some_and(|claim| claim.keeper.is_none());
+                let foreign = self.issue(issue).claim.is_some_and(|claim| claim.by == actor("human:p"));
                 let fresh = self.jumped.is_none_or(|at| self.running - at > STALL);
                 assert!(!foreign || fresh, "nobody loses a claim because the clock jumped");
                 self.change(OWN, |draft| {
@@ -326,8 +338,11 @@ impl Game {
             if let Some(process) = self.processes.get(&claim.token) {
                 let held = issue.state == State::InProgress && alive(&process);
                 assert!(!held || !claim.is_expired(self.now()), "a living agent keeps its lease: {claim:#?}");
-            } else if issue.state == State::InProgress && claim.keeper.is_some() {
-                panic!("a claim that was made for an agent has no process");
+            } else if issue.state == State::InProgress
+                && (claim.keeper.is_some() || claim.by.as_str().starts_with("bot:"))
+            {
+                let anew = self.processes.values().any(|process| process.issue == issue.id);
+                assert!(anew && claim.keeper.is_none(), "a claim of an agent has no process: {claim:#?}");
             } else if issue.state == State::InProgress && judged {
                 assert!(!claim.is_expired(self.now()), "who fell silent was noticed");
             }
@@ -391,5 +406,30 @@ fn over_thousands_of_schedules_no_agent_is_overloaded_and_no_claim_is_left_alone
                 said.unwrap_or_default()
             )));
         }
+    }
+}
+
+#[test]
+fn a_lease_of_somebody_else_is_looked_at_when_it_is_over_and_not_at_the_next_poll() {
+    let mut game = Game::new(1);
+    game.create();
+    let id = game.world.issues[0];
+    let terms = Terms::local(actor("human:p"), Some(Duration::from_secs(10)));
+    game.change("human:p", |draft| claim::claim(draft, &id.into(), &terms).map(|id| vec![id]));
+    for (passes, least, most) in [(0, 70, 72), (15_000, 55, 57), (54_000, 1, 3)] {
+        game.pass(passes);
+        let (own, none) = (actor(OWN), BTreeMap::new());
+        let around = Circumstances {
+            own: &own,
+            now: game.now(),
+            judges_leases: true,
+            sees_remote: false,
+            seeks_orphans: false,
+            alive: &BTreeSet::new(),
+            resting: &none,
+        };
+        let decided = plan(&game.state(), &game.config, &[], &around).expect("the state can be read");
+        let wake = decided.wake.expect("it is due").as_secs();
+        assert!((least..=most).contains(&wake), "{wake} s, {passes} ms later");
     }
 }

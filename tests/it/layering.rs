@@ -55,7 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "gates/process.rs",
             "coordinator/runner.rs",
             "coordinator/start.rs",
-            "coordinator/act.rs",
+            "coordinator/care.rs",
             "coordinator/control.rs",
             "coordinator/daemon.rs",
             "lib.rs",
@@ -114,7 +114,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "watch",
         ],
     ),
-    ("worktree.rs", &["session", "store", "domain", "error", "git_process"]),
+    ("worktree.rs", &["session", "store", "domain", "error", "file_lock", "git_process"]),
     ("sync/", &["sync", "session", "store", "domain", "error", "environment", "git_process"]),
     (
         "gates/",

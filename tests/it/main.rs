@@ -11,6 +11,7 @@ mod commands;
 mod conflicts;
 mod coordinator;
 mod coordinator_bulk;
+mod coordinator_care;
 mod coordinator_examples;
 mod coordinator_faults;
 mod coordinator_fleets;

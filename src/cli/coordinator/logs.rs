@@ -31,8 +31,8 @@ pub struct Logs {
 
 /// How often a log is looked at that is followed.
 const LOOK: Duration = Duration::from_millis(100);
-/// Bytes from the end in which lines are looked for.
-const TAIL: u64 = 4 << 20;
+/// Bytes that are looked through at a time, from the end.
+const CHUNK: u64 = 256 << 10;
 
 impl Logs {
     pub(super) fn run(self, session: &Session) -> Result<Report> {
@@ -79,8 +79,10 @@ fn newest(folder: &Path, name: Option<&str>) -> Option<PathBuf> {
 
 fn show(path: PathBuf, lines: usize, follow: bool, json: bool) -> Lines {
     Box::new(move |out| {
-        let mut place = 0;
-        let mut first = true;
+        let mut place = match beginning(&path, lines) {
+            Ok(place) => place,
+            Err(why) => return Ok(Err(unreadable(&path, &why))),
+        };
         // A line that is not whole yet waits for its end.
         let mut begun = Vec::new();
         loop {
@@ -88,20 +90,15 @@ fn show(path: PathBuf, lines: usize, follow: bool, json: bool) -> Lines {
                 Ok(bytes) => bytes,
                 // It was put aside this very moment, and begins anew.
                 Err(why) if why.kind() == io::ErrorKind::NotFound && follow => Vec::new(),
-                Err(why) => {
-                    let message = format!("{}: {why}", path.display());
-                    return Ok(Err(Error::new(Class::Outside, "unreadable_file", message)));
-                }
+                Err(why) => return Ok(Err(unreadable(&path, &why))),
             };
             let mut text = [std::mem::take(&mut begun), grown].concat();
             if follow {
                 let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
                 begun = text.split_off(end);
             }
-            let wanted = if first && lines > 0 { last_lines(&text, lines) } else { &text };
-            write(out, wanted, json)?;
+            write(out, &text, json)?;
             out.flush()?;
-            first = false;
             if !follow {
                 return Ok(Ok(()));
             }
@@ -110,15 +107,38 @@ fn show(path: PathBuf, lines: usize, follow: bool, json: bool) -> Lines {
     })
 }
 
+fn unreadable(path: &Path, why: &io::Error) -> Error {
+    Error::new(Class::Outside, "unreadable_file", format!("{}: {why}", path.display()))
+}
+
+/// Where the last `count` lines begin; with 0 all of them.
+fn beginning(path: &Path, count: usize) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut start = length;
+    let mut tail = Vec::new();
+    while start > 0 && count > 0 {
+        let part = start.min(CHUNK);
+        start -= part;
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        Read::by_ref(&mut file).take(part).read_to_end(&mut bytes)?;
+        bytes.append(&mut tail);
+        tail = bytes;
+        let kept = last_lines(&tail, count).len();
+        if kept < tail.len() {
+            return Ok(length - kept as u64);
+        }
+    }
+    Ok(0)
+}
+
 /// What a log holds from `place` on; from its beginning, where it was begun anew.
 fn read_from(path: &Path, place: &mut u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     if length < *place {
         *place = 0;
-    }
-    if *place == 0 && length > TAIL {
-        *place = length - TAIL;
     }
     file.seek(SeekFrom::Start(*place))?;
     let mut bytes = Vec::new();

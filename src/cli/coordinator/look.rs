@@ -41,10 +41,13 @@ impl Status {
             Err(error) if error.code == "no_config" => None,
             Err(error) => {
                 // Who runs has said so already, and goes on with the one before.
-                if told.is_none() {
-                    problems.push(error.message);
+                match &told {
+                    Some(_) => home.last(),
+                    None => {
+                        problems.push(error.message);
+                        None
+                    }
                 }
-                None
             }
         };
         let agents = config.map(|config| config.agent_pool).unwrap_or_default().into_iter().map(|agent| AgentRow {

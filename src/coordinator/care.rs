@@ -1,0 +1,155 @@
+//! The processes under the coordinator's care: whether they live, what they show, and telling them to end.
+
+use std::time::{Duration, Instant};
+
+use crate::domain::id::EventId;
+use crate::domain::snapshot::Snapshot;
+use crate::domain::time::Timestamp;
+use crate::processes::{self, Word as Tell};
+
+use super::assignment::{Assignment, Word, ended};
+use super::home::Home;
+use super::plan::{Ended, Life, Running};
+use super::round::Coordinator;
+use super::start;
+
+/// How long after it was told to end the process that runs an agent is ended itself.
+pub(super) const OVERDUE: Duration = Duration::from_secs(15);
+
+/// A process under this coordinator's care.
+#[derive(Debug)]
+pub struct Tracked {
+    /// What was written down.
+    pub assignment: Assignment,
+    /// Whether its process is gone.
+    pub gone: bool,
+    /// The process that runs it, where this coordinator started that.
+    pub child: Option<u32>,
+    /// When it was to be told to end, and why.
+    pub told: Option<(Instant, Ended)>,
+    /// Whether it could be told.
+    pub heard: bool,
+    /// The end of its lease, as it was last seen.
+    pub lease: Option<Timestamp>,
+}
+
+impl Tracked {
+    /// The process that runs the agent.
+    pub fn runner(&self, home: &Home) -> Option<u32> {
+        self.child.or_else(|| {
+            home.reported(self.assignment.token).iter().find_map(|word| match word {
+                Word::Runner(id) => Some(*id),
+                _ => None,
+            })
+        })
+    }
+}
+
+impl Coordinator {
+    /// Takes a process into care. One that was started by somebody else is no child of this one.
+    pub(super) fn track(&mut self, assignment: Assignment, child: Option<std::process::Child>) {
+        let token = assignment.token;
+        let id = child.as_ref().map(std::process::Child::id);
+        self.signs.begin(token, Instant::now());
+        start::tell_when_gone(&self.home, token, child, self.wakes.clone());
+        self.tracked
+            .insert(token, Tracked { assignment, gone: false, child: id, told: None, heard: false, lease: None });
+    }
+
+    /// Has a process end, with everything it started.
+    pub(super) fn tell_to_end(&mut self, token: EventId, why: Ended) {
+        if let Some(process) = self.tracked.get_mut(&token).filter(|process| process.told.is_none()) {
+            process.told = Some((Instant::now(), why));
+            self.tell_again();
+        }
+    }
+
+    /// Takes the holders' own events for signs of life: their leases run anew with each.
+    pub(super) fn notice_holders(&mut self, state: &dyn Snapshot) {
+        let now = Instant::now();
+        for (token, process) in self.tracked.iter_mut().filter(|(_, process)| !process.gone) {
+            let issue = state.issue(process.assignment.issue).ok().flatten();
+            let lease = issue.and_then(|issue| issue.claim.filter(|claim| claim.token == *token)?.expires_at);
+            if lease != process.lease {
+                process.lease = lease;
+                self.signs.show(*token, now);
+            }
+        }
+    }
+
+    /// Takes note of leases that this coordinator itself has renewed: these are no signs of life.
+    pub(super) fn note_leases(&mut self, state: &dyn Snapshot, kept: &[EventId]) {
+        for token in kept {
+            let Some(process) = self.tracked.get_mut(token) else { continue };
+            let issue = state.issue(process.assignment.issue).ok().flatten();
+            process.lease = issue.and_then(|issue| issue.claim.filter(|claim| claim.token == *token)?.expires_at);
+        }
+    }
+
+    /// The processes under this coordinator's care as they are now.
+    pub(super) fn running(&mut self) -> Vec<Running> {
+        let now = Instant::now();
+        let Self { home, tracked, signs, loaded, alive, .. } = self;
+        alive.retain(|token| home.lives(*token));
+        for (token, process) in tracked.iter_mut().filter(|(_, process)| !process.gone) {
+            process.gone = !home.lives(*token);
+        }
+        let living: Vec<EventId> =
+            tracked.iter().filter(|(_, process)| !process.gone).map(|(token, _)| *token).collect();
+        let timeout = loaded.config.stall_timeout();
+        // Nobody is ended on an old look.
+        let late = living.iter().any(|token| signs.silent(*token, now) >= timeout);
+        let agents = living.iter().map(|token| (*token, tracked[token].runner(home), home.run_file(*token)));
+        signs.look(agents, now, if late { Duration::ZERO } else { timeout / 10 });
+        let running = tracked.iter().map(|(token, process)| Running {
+            token: *token,
+            issue: process.assignment.issue,
+            agent: process.assignment.agent.clone(),
+            actor: process.assignment.actor.clone(),
+            life: match (process.gone, &process.told) {
+                (true, told) => Life::Ended(how(home, *token, told.as_ref().map(|(_, why)| why))),
+                (false, Some(_)) => Life::Ending,
+                (false, None) => Life::Working { silent: signs.silent(*token, now) },
+            },
+        });
+        running.collect()
+    }
+
+    /// Tells those to end that could not be told before, and ends what was told long ago and did not.
+    pub(super) fn tell_again(&mut self) {
+        let Self { home, tracked, .. } = self;
+        for process in tracked.values_mut().filter(|process| !process.gone && home.lives(process.assignment.token)) {
+            let Some((told, _)) = process.told else { continue };
+            let Some(runner) = process.runner(home).and_then(processes::process) else { continue };
+            if !process.heard {
+                process.heard = true;
+                processes::tell(runner, Tell::End);
+            } else if told.elapsed() > OVERDUE {
+                processes::tell(runner, Tell::Kill);
+            }
+        }
+    }
+}
+
+/// How a process ended that is gone. What nobody watched to its end is ended with everything it started.
+fn how(home: &Home, token: EventId, told: Option<&Ended>) -> Ended {
+    let words = home.reported(token);
+    let reported = ended(&words);
+    if reported == Ended::Vanished {
+        for word in &words {
+            if let Word::Started { pid, began } = word
+                && let Some(leader) = processes::process(*pid)
+            {
+                processes::kill_group(leader, *began);
+            }
+        }
+        sweep(token);
+    }
+    told.cloned().unwrap_or(reported)
+}
+
+/// Ends everything that was started under a claim.
+fn sweep(token: EventId) {
+    let left = processes::carrying("JIT_CLAIM", &token.to_string());
+    left.into_iter().for_each(|process| processes::tell(process, Tell::Kill));
+}

@@ -1,0 +1,423 @@
+//! What must not happen to agents, configurations and claims, each found the hard way.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Fleet, Pool, Repo, until};
+
+const DONE: &str = "jit issue update \"$1\" --state done";
+const UNTIL_GO: &str = "while [ ! -e \"$JIT_REPO/../go\" ]; do echo .; sleep 0.05; done";
+
+fn go(pool: &Pool) {
+    std::fs::write(pool.repo.outside().join("go"), "").unwrap();
+}
+
+fn hostile(flag: &Path) -> String {
+    let command = format!("sh -c 'touch {}; jit issue update --state done $0'", flag.display());
+    json!({ "agent_pool": [{ "id": "w", "agent_type": "bot", "command": command }] }).to_string()
+}
+
+#[test]
+fn a_configuration_behind_a_link_or_a_submodule_of_a_commit_runs_nothing() {
+    for kind in ["link", "submodule"] {
+        let upstream = Repo::git_only();
+        let flag = upstream.outside().join("pwned");
+        if kind == "link" {
+            upstream.write("tools/coordinator.json", hostile(&flag));
+            std::os::unix::fs::symlink("tools", upstream.path().join(".jit")).unwrap();
+        } else {
+            let inner = upstream.beside("inner");
+            std::fs::create_dir(inner.path()).unwrap();
+            inner.git(&["init", "--quiet"]).ok();
+            inner.write("coordinator.json", hostile(&flag));
+            inner.git(&["add", "."]).ok();
+            inner.git(&["commit", "--quiet", "-m", "x"]).ok();
+            upstream
+                .git(&[
+                    "-c",
+                    "protocol.file.allow=always",
+                    "submodule",
+                    "--quiet",
+                    "add",
+                    &inner.path().display().to_string(),
+                    ".jit",
+                ])
+                .ok();
+        }
+        upstream.git(&["add", "--force", "."]).ok();
+        upstream.git(&["commit", "--quiet", "-m", "here you are"]).ok();
+        upstream
+            .git(&["-c", "protocol.file.allow=always", "clone", "--quiet", "--recurse-submodules", ".", "../clone"])
+            .ok();
+        let clone = upstream.beside("clone");
+        clone.jit(&["init", "--no-remote"]);
+        clone.ready("work");
+        let refused = clone.jit(&["coordinator", "once", "--json"]).code(4);
+        assert_eq!(refused.error_code(), "config_not_local", "{kind}");
+        assert!(!flag.exists(), "{kind}");
+    }
+}
+
+#[test]
+fn a_configuration_that_a_merge_brings_is_not_read_while_git_is_at_it() {
+    let pool = Pool::new().agent("w", 1, DONE);
+    let mine = pool.repo.read(".jit/coordinator.json");
+    let flag = pool.repo.outside().join("pwned");
+    pool.repo.git(&["checkout", "--quiet", "-b", "hostile"]).ok();
+    pool.repo.write(".jit/coordinator.json", hostile(&flag));
+    for number in 0..300 {
+        pool.repo.write(&format!("many/{number}"), "x");
+    }
+    pool.repo.git(&["add", "--force", ".jit/coordinator.json", "many"]).ok();
+    pool.repo.git(&["commit", "--quiet", "-m", "x"]).ok();
+    pool.repo.git(&["checkout", "--quiet", "main"]).ok();
+    pool.repo.write(".jit/coordinator.json", &mine);
+    pool.start();
+    pool.repo.git(&["merge", "--quiet", "hostile"]).ok();
+    pool.repo.ready("work");
+    until("it is refused", || pool.problems().contains("is part of the repository"));
+    until("the one before does the work", || pool.count("done") == 1);
+    assert!(!flag.exists());
+}
+
+#[test]
+fn a_fifo_in_place_of_the_configuration_holds_nobody_up() {
+    let pool = Pool::new().agent("w", 1, DONE);
+    pool.start();
+    pool.repo.command("mkfifo").arg("../fifo").status().unwrap();
+    std::fs::rename(pool.repo.outside().join("fifo"), pool.repo.path().join(".jit/coordinator.json")).unwrap();
+    until("it is told", || pool.problems().contains("no regular file"));
+    assert_eq!(pool.repo.out(&["coordinator", "stop"]), "Coordinator stopped");
+    pool.repo.jit(&["coordinator", "start"]).code(2);
+}
+
+#[test]
+fn what_may_be_secret_is_for_its_owner_alone() {
+    let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
+    pool.repo.ready("work");
+    pool.start();
+    until("it is at work", || pool.count("in_progress") == 1);
+    let mode = |path: &str| std::fs::metadata(pool.repo.path().join(path)).unwrap().permissions().mode() & 0o077;
+    assert_eq!(mode(".git/jit-coordinator"), 0);
+    assert_eq!(mode(".git/jit-coordinator/last-coordinator.json"), 0);
+    assert_eq!(mode(".git/jit/agents"), 0);
+    go(&pool);
+}
+
+#[test]
+fn a_copy_of_the_repository_leaves_the_agents_of_the_original_alone() {
+    let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
+    let id = pool.repo.ready("work");
+    pool.start();
+    until("it is at work", || pool.count("in_progress") == 1);
+    pool.repo.command("cp").args(["-a", ".", "../copy"]).status().unwrap();
+    let copy = pool.repo.beside("copy");
+    copy.jit(&["coordinator", "once"]).ok();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(pool.told(&id, "issue.released").len(), 0);
+    go(&pool);
+    until("it is done", || pool.count("done") == 1);
+    pool.assert_quiet();
+}
+
+#[test]
+fn an_agent_that_takes_its_issue_up_anew_may_finish_and_leaves_no_claim_behind() {
+    for end in [DONE, "exit 0"] {
+        let script = format!(
+            "[ -e ../again ] && {{ {DONE}; exit; }}; touch ../again\njit issue release \"$1\"; JIT_CLAIM= jit issue claim \"$1\"; sleep 0.5; unset JIT_CLAIM; {end}"
+        );
+        let pool = Pool::new().agent("w", 1, &script);
+        let id = pool.repo.ready("work");
+        pool.start();
+        until("it is done", || pool.repo.issue(&id)["state"] == "done");
+        pool.assert_quiet();
+    }
+}
+
+#[test]
+fn an_agent_whose_log_cannot_be_written_lives_as_long_as_it_prints() {
+    let script = format!("i=0; while [ $i -lt 30 ]; do echo $i; sleep 0.1; i=$((i + 1)); done; {DONE}");
+    let pool = Pool::new().agent("w", 1, &script).rule("stall_timeout_minutes", json!(0.02));
+    let id = pool.repo.ready("work");
+    let folder = pool.repo.path().join(".git/jit/agents/w");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.join(format!("{}.log", &id[..8]))).unwrap();
+    pool.start();
+    until("it is done", || pool.count("done") == 1);
+    assert_eq!(pool.told(&id, "agent.stalled").len(), 0);
+}
+
+#[test]
+fn an_agent_without_its_token_is_ended_with_the_process_that_ran_it() {
+    let pool = Pool::new();
+    let file = pool.repo.outside().join("bare.sh");
+    std::fs::write(&file, "[ -e \"$0.again\" ] && exit 1\ntouch \"$0.again\"\nexec sleep 630\n").unwrap();
+    let mut pool = pool;
+    pool.push(json!({ "id": "w", "agent_type": "bot", "command": format!("env -i /bin/sh {}", file.display()) }));
+    let id = pool.repo.ready("work");
+    pool.start();
+    let asleep = || !pool.repo.command("pgrep").args(["-f", "sleep 630"]).output().unwrap().stdout.is_empty();
+    until("it sleeps", asleep);
+    let runner = pool.processes().into_iter().find(|(_, words)| words.contains("run-agent")).unwrap().0;
+    pool.repo.command("kill").args(["-KILL", &runner.to_string()]).status().unwrap();
+    until("it was given back", || !pool.told(&id, "issue.released").is_empty());
+    until("and is gone", || !asleep());
+}
+
+#[test]
+fn the_log_of_a_coordinator_goes_on() {
+    let pool = Pool::new().agent("w", 1, "sleep 0.6; exit 1");
+    let id = pool.repo.ready("work");
+    pool.start();
+    until("it was given up", || pool.repo.issue(&id)["state"] == "open");
+    let log = pool.repo.read(".git/jit-coordinator/coordinator.log");
+    assert_eq!(log.matches("the agent exited with 1").count(), 3, "{log}");
+}
+
+#[test]
+fn stop_ends_the_coordinator_and_nobody_else() {
+    let pool = Pool::new().agent("w", 1, DONE);
+    pool.repo.jit(&["coordinator", "once"]).ok();
+    let mut stranger = pool.repo.command("sleep").arg("60").spawn().unwrap();
+    let told = json!({ "pid": stranger.id(), "name": "coordinator:x", "since": "2026-01-31T09:00:00Z", "looked": true, "problems": [] });
+    pool.repo.write(".git/jit-coordinator/daemon.json", told.to_string());
+    let mut holder = pool.repo.command("flock").args([".git/jit-coordinator/lock", "sleep", "1"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    pool.repo.jit(&["coordinator", "stop"]).ok();
+    holder.wait().unwrap();
+    assert!(stranger.try_wait().unwrap().is_none(), "the stranger lives");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    // Nor is a pid that stands there taken for a coordinator that runs.
+    assert!(pool.repo.out(&["coordinator", "status"]).starts_with("Status: Not running"));
+}
+
+#[test]
+fn agents_are_ended_also_when_the_configuration_is_faulty() {
+    let pool = Pool::new().agent("w", 1, UNTIL_GO);
+    let id = pool.repo.ready("work");
+    pool.repo.jit(&["coordinator", "once"]).ok();
+    until("it is at work", || pool.processes().len() >= 2);
+    pool.repo.write(".jit/coordinator.json", "{");
+    pool.repo.jit(&["coordinator", "stop", "--kill-agents"]).ok();
+    assert_eq!(pool.repo.issue(&id)["state"], "ready");
+    until("all are gone", || pool.processes().is_empty());
+}
+
+#[test]
+fn who_looks_takes_nothing_away_that_it_cannot_read() {
+    let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
+    let id = pool.repo.ready("work");
+    pool.start();
+    until("it is at work", || pool.count("in_progress") == 1);
+    pool.repo.jit(&["coordinator", "stop"]).ok();
+    let record = pool.left().into_iter().find(|file| file.extension().is_some_and(|kind| kind == "json")).unwrap();
+    let whole = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, whole.replace("\"words\"", "\"sentences\"")).unwrap();
+    pool.repo.jit(&["coordinator", "status"]).ok();
+    pool.start();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(record.exists());
+    assert_eq!(pool.told(&id, "issue.released").len(), 0, "its process lives");
+    go(&pool);
+    until("it is done", || pool.count("done") == 1);
+}
+
+#[test]
+fn locks_of_whoever_starts_a_coordinator_are_not_held_by_it() {
+    let pool = Pool::new().agent("w", 1, UNTIL_GO);
+    pool.repo.ready("work");
+    for _ in 0..2 {
+        pool.repo.command("flock").args(["--nonblock", "../lock", "jit", "coordinator", "once"]).status().unwrap();
+    }
+    until("it is at work", || pool.processes().len() >= 2);
+    let free = pool.repo.command("flock").args(["--nonblock", "../lock", "true"]).status().unwrap();
+    assert!(free.success());
+    go(&pool);
+}
+
+#[test]
+fn a_checkout_that_is_moved_ends_its_coordinator_though_the_repository_stays() {
+    let pool = Pool::new();
+    let tree = pool.repo.worktree("second");
+    std::fs::create_dir_all(tree.join(".jit")).unwrap();
+    let config =
+        json!({ "agent_pool": [{ "id": "w", "agent_type": "bot", "command": "true" }], "poll_interval_secs": 0.2 });
+    std::fs::write(tree.join(".jit/coordinator.json"), config.to_string()).unwrap();
+    let started = pool.repo.run_in(&tree, &["coordinator", "start", "--json"]).output().ok().json();
+    pool.repo.git(&["worktree", "move", tree.to_str().unwrap(), "../third"]).ok();
+    let process = format!("/proc/{}", started["pid"]);
+    until("it has ended", || !Path::new(&process).exists());
+    let moved = pool.repo.outside().join("third");
+    pool.repo.run_in(&moved, &["coordinator", "start"]).output().ok();
+    pool.repo.run_in(&moved, &["coordinator", "stop"]).output().ok();
+}
+
+#[test]
+fn what_the_environment_says_from_a_folder_is_meant_from_there() {
+    let pool = Pool::new().agent("w", 1, DONE);
+    pool.repo.ready("work");
+    let sub = pool.repo.path().join("sub");
+    std::fs::create_dir(&sub).unwrap();
+    let start = pool.repo.run_in(&sub, &["coordinator", "start"]).env("GIT_DIR", "../.git").env("GIT_WORK_TREE", "..");
+    start.output().ok();
+    until("it is done", || pool.count("done") == 1);
+}
+
+#[test]
+fn a_whole_log_is_shown_when_it_is_asked_for() {
+    let pool = Pool::new().agent("w", 1, &format!("seq 1 700000; {DONE}"));
+    pool.repo.ready("work");
+    pool.start();
+    until("it is done", || pool.count("done") == 1);
+    until("it is written", || pool.processes().is_empty());
+    let log = pool.repo.out(&["coordinator", "logs", "w", "-n", "0"]);
+    assert!(log.contains("\n1\n2\n") && log.lines().count() > 700_000);
+    let tail = pool.repo.out(&["coordinator", "logs", "w", "-n", "650000"]);
+    assert_eq!(tail.lines().count(), 650_000);
+}
+
+#[test]
+fn a_worktree_is_not_taken_from_under_an_agent() {
+    let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}")).with("worktree", json!(true));
+    let id = pool.repo.ready("work");
+    pool.start();
+    until("it is at work", || pool.repo.jit(&["coordinator", "logs", &id]).stdout.contains("\n.\n"));
+    let refused = pool.repo.jit(&["worktree", "rm", &id, "--json"]).code(4);
+    assert_eq!(refused.error_code(), "worktree_in_use");
+    go(&pool);
+    until("it is done", || pool.count("done") == 1);
+    pool.assert_quiet();
+}
+
+#[test]
+fn a_worktree_is_gone_on_with_wherever_it_is_and_whatever_is_checked_out() {
+    let script = format!(
+        "[ -e ../../again ] && {{ git branch --show-current >> ../../branches; {DONE}; exit; }}; touch ../../again; git switch --quiet -c feature; exit 1"
+    );
+    let pool = Pool::new().agent("w", 1, &script).with("worktree", json!(true));
+    let id = pool.repo.ready("work");
+    pool.start();
+    until("it is done", || pool.repo.issue(&id)["state"] == "done");
+    let branches = std::fs::read_to_string(pool.repo.outside().join("branches")).unwrap();
+    assert_eq!(branches, "feature\n");
+    pool.assert_quiet();
+}
+
+#[test]
+fn a_worktree_that_was_cut_off_while_it_was_made_is_made_anew() {
+    let pool = Pool::new().agent("w", 1, &format!("git status --porcelain > ../../status; {DONE}"));
+    let pool = pool.with("worktree", json!(true));
+    let id = pool.repo.ready("work");
+    let path = PathOf::of(&pool, &id);
+    pool.repo.git(&["worktree", "add", "--quiet", "-b", &format!("jit/{}", &id[..8]), &path]).ok();
+    // As a kill in the middle of the checkout leaves it.
+    std::fs::remove_file(Path::new(&path).join("README")).unwrap();
+    let admin = pool.repo.path().join(".git/worktrees").join(&id[..8]);
+    std::fs::write(admin.join("locked"), "initializing").unwrap();
+    std::fs::write(admin.join("index.lock"), "").unwrap();
+    pool.start();
+    until("it is done", || pool.repo.issue(&id)["state"] == "done");
+    assert_eq!(std::fs::read_to_string(pool.repo.outside().join("status")).unwrap(), "");
+    pool.assert_quiet();
+}
+
+/// Where the worktree of an issue will stand.
+struct PathOf;
+
+impl PathOf {
+    fn of(pool: &Pool, id: &str) -> String {
+        let top = pool.repo.outside().canonicalize().unwrap();
+        top.join("work-worktrees").join(&id[..8]).display().to_string()
+    }
+}
+
+/// Has a clone hand work to an agent, through its hub.
+fn configure(clone: &Repo, script: &str, stall_minutes: f64) {
+    let file = clone.outside().join("fleet.sh");
+    std::fs::write(&file, format!("set -eu\n{script}\n")).unwrap();
+    let config: Value = json!({
+        "agent_pool": [{ "id": "w", "agent_type": "bot", "command": format!("sh {}", file.display()) }],
+        "dispatch_rules": { "stall_timeout_minutes": stall_minutes, "retry_backoff_secs": 0.05 },
+        "poll_interval_secs": 0.3, "sync": true, "sync_interval_secs": 0.3,
+    });
+    clone.write(".jit/coordinator.json", config.to_string());
+}
+
+#[test]
+fn an_agent_of_a_fleet_that_hangs_is_ended_and_its_issue_tried_again() {
+    let fleet = Fleet::new(1);
+    let clone = &fleet.clones[0];
+    let id = clone.ready("work");
+    clone.jit(&["sync"]).ok();
+    configure(clone, &format!("[ -e ../again ] && {{ {DONE}; exit; }}; touch ../again; sleep 640"), 0.03);
+    clone.jit(&["coordinator", "start"]).ok();
+    until("it is done", || clone.issue(&id)["state"] == "done");
+    clone.jit(&["coordinator", "stop", "--kill-agents"]).ok();
+    let stalled = clone.jit(&["events", "query", "--type", "agent.stalled", "--json"]).json_lines();
+    assert_eq!(stalled.len(), 1);
+    assert!(stalled[0]["data"]["reason"].as_str().unwrap().contains("no sign of life"), "{stalled:#?}");
+}
+
+#[test]
+fn an_issue_that_another_clone_has_holds_no_other_up() {
+    let fleet = Fleet::new(2);
+    let top = fleet.clones[0].out(&["issue", "create", "top", "--ready", "--priority", "critical"]);
+    let other = fleet.clones[0].ready("other");
+    fleet.clones[0].jit(&["sync"]).ok();
+    fleet.clones[1].jit(&["sync"]).ok();
+    fleet.clones[1].jit_as("bot:b", &["issue", "claim", &top, "--sync"]).ok();
+    configure(&fleet.clones[0], DONE, 5.0);
+    fleet.clones[0].jit(&["coordinator", "start"]).ok();
+    until("the other is done", || fleet.clones[0].issue(&other)["state"] == "done");
+    fleet.clones[0].jit(&["coordinator", "stop"]).ok();
+    assert_ne!(fleet.clones[0].issue(&top)["claim"]["by"], "bot:w");
+}
+
+#[test]
+fn a_hub_that_refuses_is_not_asked_again_and_again_and_nothing_is_handed_out() {
+    let fleet = Fleet::new(1);
+    let clone = &fleet.clones[0];
+    clone.jit(&["sync"]).ok();
+    let hook = fleet.hub.path().join("hooks/pre-receive");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let id = clone.ready("work");
+    configure(clone, DONE, 5.0);
+    let count = || clone.git(&["rev-list", "--count", "refs/jit"]).ok().text().parse::<usize>().unwrap();
+    let before = count();
+    clone.jit(&["coordinator", "start"]).ok();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(count() - before <= 2, "{} commits in three seconds", count() - before);
+    assert_eq!(clone.issue(&id)["state"], "ready");
+    clone.git(&["remote", "remove", "origin"]).ok();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(clone.issue(&id)["state"], "ready", "without a remote nothing is handed out either");
+    clone.jit(&["coordinator", "stop"]).ok();
+}
+
+#[test]
+fn after_a_move_a_judging_hub_still_takes_what_the_coordinator_does() {
+    let fleet = Fleet::new(1);
+    fleet.hub.jit(&["hooks", "install", "--server"]).ok();
+    let clone = &fleet.clones[0];
+    let id = clone.ready("work");
+    clone.jit(&["sync"]).ok();
+    let url = fleet.url();
+    clone.git(&["remote", "set-url", "origin", &url]).ok();
+    configure(clone, "while [ ! -e \"$(dirname \"$0\")/go\" ]; do echo .; sleep 0.05; done; exit 3", 5.0);
+    clone.jit(&["coordinator", "start"]).ok();
+    until("it is at work", || clone.issue(&id)["state"] == "in_progress");
+    clone.jit(&["coordinator", "stop"]).ok();
+    let moved = clone.beside("moved");
+    std::fs::rename(clone.path(), moved.path()).unwrap();
+    moved.jit(&["coordinator", "start"]).ok();
+    std::fs::write(moved.outside().join("go"), "").unwrap();
+    until("it was given up", || moved.issue(&id)["state"] == "open");
+    moved.jit(&["coordinator", "stop", "--kill-agents"]).ok();
+    moved.jit(&["sync"]).ok();
+}
