@@ -1,7 +1,7 @@
 //! Doing what the brain has decided: one change of the tracker, then the processes.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::draft::Draft;
 use crate::domain::id::{EventId, IdPrefix, IssueId};
@@ -11,7 +11,7 @@ use crate::domain::ops::claim::{Elsewhere, Terms};
 use crate::domain::refusal::Decision;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::{Outcome, State};
-use crate::error::{Class, Result};
+use crate::error::{Class, Error, Result};
 use crate::session::{Manners, View};
 use crate::store::{Backend, StoreError};
 use crate::sync::Remote;
@@ -29,6 +29,8 @@ use super::start;
 const COMMAND: &str = "coordinator";
 /// How often it is looked whether agents have ended.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long agents may take to end, killed if need be.
+const ENDING: Duration = Duration::from_secs(60);
 /// How long an issue is let be that somebody else has: the next sync may tell who.
 const LOST: Duration = Duration::from_secs(30);
 
@@ -236,7 +238,14 @@ impl Coordinator {
         for token in &tokens {
             self.tell_to_end(*token, Ended::Superseded);
         }
+        let begun = Instant::now();
         while self.tracked.keys().any(|token| self.home.lives(*token)) {
+            if begun.elapsed() > ENDING {
+                let message = "agents cannot be ended: somebody else holds the files of their processes";
+                return Err(Error::new(Class::Outside, "agents_live", message)
+                    .hint("jit coordinator agents")
+                    .retryable());
+            }
             std::thread::sleep(LOOK);
             self.tell_again();
         }

@@ -38,6 +38,8 @@ struct Process {
     issue: IssueId,
     agent: String,
     life: Life,
+    /// How it will have ended, once it was told to.
+    dying: Option<Ended>,
     /// When it last showed a sign of life.
     sign: i64,
     hangs: bool,
@@ -180,6 +182,13 @@ impl Game {
         for token in tokens {
             let process = &self.processes[&token];
             let (id, name) = (process.issue, format!("bot:{}", process.agent));
+            if let Some(how) = process.dying.clone() {
+                // It takes its time.
+                if self.random.once_in(2) {
+                    self.processes.get_mut(&token).expect("it is there").life = Life::Ended(how);
+                }
+                continue;
+            }
             if !matches!(process.life, Life::Working { .. }) || process.hangs {
                 continue;
             }
@@ -276,7 +285,7 @@ impl Game {
             Action::Kill { token, why } => {
                 let process = self.processes.get_mut(&token).expect("only what runs is ended");
                 assert!(matches!(process.life, Life::Working { .. }), "nothing is ended twice");
-                process.life = Life::Ended(why);
+                (process.life, process.dying) = (Life::Ending, Some(why));
             }
             Action::Forget { token } => {
                 let process = self.processes.remove(&token).expect("only what is known is forgotten");
@@ -322,7 +331,8 @@ impl Game {
         assert_eq!(claimed, [id], "what the brain hands out can be had");
         let token = self.issue(id).claim.expect("it was claimed").token;
         let life = Life::Working { silent: Duration::ZERO };
-        let process = Process { issue: id, agent: agent.to_owned(), life, sign: self.running, hangs: false };
+        let process =
+            Process { issue: id, agent: agent.to_owned(), life, dying: None, sign: self.running, hangs: false };
         self.processes.insert(token, process);
     }
 
@@ -336,7 +346,8 @@ impl Game {
         for issue in all_issues(&self.state()) {
             let Some(claim) = &issue.claim else { continue };
             if let Some(process) = self.processes.get(&claim.token) {
-                let held = issue.state == State::InProgress && alive(&process);
+                let works = matches!(process.life, Life::Working { .. });
+                let held = issue.state == State::InProgress && works;
                 assert!(!held || !claim.is_expired(self.now()), "a living agent keeps its lease: {claim:#?}");
             } else if issue.state == State::InProgress
                 && (claim.keeper.is_some() || claim.by.as_str().starts_with("bot:"))
