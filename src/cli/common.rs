@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use crate::domain::filter::{self, Filter};
 use crate::domain::id::IssueId;
 use crate::domain::limits::TEXT_BYTES;
 use crate::domain::name::Label;
@@ -31,6 +32,26 @@ impl Force {
     /// The manners of a change with this flag.
     pub fn manners(self) -> Manners {
         Manners { force: self.force, ..Manners::default() }
+    }
+}
+
+/// Which issues are meant, in words.
+#[derive(Args, Clone, Debug, Default)]
+pub struct FilterArg {
+    /// Only issues that fit: `state:ready AND (priority:high OR label:area/*)`; see jit help filters
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
+    pub filter: Option<String>,
+}
+
+impl FilterArg {
+    /// Reads the filter. Spans of time are reckoned from now.
+    pub fn read(&self, session: &Session) -> Result<Option<Filter>> {
+        let Some(text) = &self.filter else { return Ok(None) };
+        filter::parse(text, session.now()).map(Some).map_err(|fault| {
+            Error::new(Class::Usage, "invalid_filter", format!("the filter `{text}`, {fault}"))
+                .hint("jit help filters")
+                .details(serde_json::json!({ "filter": text, "at": fault.at, "why": fault.why }))
+        })
     }
 }
 

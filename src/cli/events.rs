@@ -1,5 +1,6 @@
 //! `jit events`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -7,13 +8,16 @@ use clap::{Args, Subcommand};
 use crate::domain::event::Event;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::name::Actor;
+use crate::domain::table::Entry;
 use crate::domain::time::{Timestamp, parse_moment};
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::report::event::{EventDoc, Events as Found, Follow};
-use crate::session::Session;
+use crate::session::{Session, View};
 use crate::store::CommitId;
 use crate::store::history::{Wanted, events_between, last_events};
+
+use super::common::{FilterArg, table};
 
 /// Read the event log
 #[derive(Subcommand, Debug)]
@@ -37,8 +41,9 @@ pub struct Tail {
 
 /// Show the events that fit, oldest first
 ///
-/// What merges set anew (`issue.merged`) is shown with `--type issue.merged`. With --json one object a line. Reads the commits back to --since, or to the beginning; with --issue
-/// only messages, and the events of the commits that name the issue.
+/// What merges set anew (`issue.merged`) is shown with `--type issue.merged`. With --json one object a line. A filter
+/// chooses issues as they are now. Reads the commits back to --since, or to the beginning; with --issue only messages,
+/// and the events of the commits that name the issue; with --filter also the index.
 #[derive(Args, Debug)]
 pub struct Query {
     /// Of this name (`issue.claimed`, or `claim.*`); may be given several times
@@ -47,6 +52,8 @@ pub struct Query {
     /// About this issue
     #[arg(long, value_name = "ID")]
     issue: Option<IdPrefix>,
+    #[command(flatten)]
+    filter: FilterArg,
     /// By this actor
     #[arg(long)]
     actor: Option<Actor>,
@@ -93,17 +100,26 @@ impl Query {
         };
         let (since, until) = (moment("--since", &self.since)?, moment("--until", &self.until)?);
         let id: Option<IssueId> = issue.map(|issue| issue.id);
+        let about = self.about(session, &view)?;
         let found = find(session, &view.commit, self.limit, id, &mut |event| {
             if since.is_some_and(|since| event.ts < since) {
                 return Wanted::NoMore;
             }
             let fits = until.is_none_or(|until| event.ts <= until)
+                && about.as_ref().is_none_or(|about| event.issue.is_some_and(|id| about.contains(&id)))
                 && self.actor.as_ref().is_none_or(|actor| event.actor == *actor)
                 && (!self.types.is_empty() || wanted_unasked(event) == Wanted::Yes)
                 && (self.types.is_empty() || self.types.iter().any(|name| name_fits(name, &event.event)));
             if fits { Wanted::Yes } else { Wanted::No }
         })?;
         Ok(Report::Events(found))
+    }
+
+    /// The issues that the filter accepts as they are now.
+    fn about(&self, session: &Session, view: &View) -> Result<Option<BTreeSet<IssueId>>> {
+        let Some(filter) = self.filter.read(session)? else { return Ok(None) };
+        let table = table(session, &view.state)?;
+        Ok(Some(table.issues().filter(|issue| filter.accepts(*issue)).map(Entry::id).collect()))
     }
 }
 

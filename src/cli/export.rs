@@ -11,25 +11,32 @@ use crate::report::Report;
 use crate::session::{Session, View};
 use crate::store::{StoreError, exchange};
 
-use super::common::table;
+use super::common::{FilterArg, table};
 
 /// Write every gate and issue to stdout, one JSON document a line
 ///
-/// `jit import` reads it. Deleted issues are left out. Exits 1, after everything else is written, when
+/// `jit import` reads it. Deleted issues are left out. With a filter what the chosen issues wait for may be missing, and
+/// an import then asks for it. Exits 1, after everything else is written, when
 /// something could not be read. Reads the index and every issue.
 #[derive(Args, Debug)]
-pub struct Export {}
+pub struct Export {
+    #[command(flatten)]
+    filter: FilterArg,
+}
 
 impl Export {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
+        let filter = self.filter.read(session)?;
         let view = session.view()?;
         let table = table(session, &view.state)?;
         Ok(Report::Lines(Box::new(move |out| {
+            let fits =
+                |id| table.find(id).is_some_and(|entry| filter.as_ref().is_none_or(|filter| filter.accepts(entry)));
             let mut unreadable = gates(&view, out)?;
             let written = view.state.each_issue(&mut |issue| {
                 let written = match issue {
-                    Ok(issue) if issue.deleted.is_some() => Ok(()),
+                    Ok(issue) if issue.deleted.is_some() || (filter.is_some() && !fits(issue.id)) => Ok(()),
                     Ok(mut issue) => {
                         // What waits for a tombstone waits for nothing.
                         issue

@@ -2,6 +2,7 @@
 
 use clap::{Args, CommandFactory};
 
+use crate::domain::filter::{FIELDS, FLAGS};
 use crate::domain::state::{Stage, State, TRANSITIONS};
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
@@ -9,7 +10,7 @@ use crate::report::admin::Page;
 
 /// Explain a command or a topic
 ///
-/// Topics: states, exit-codes, environment. Reads nothing.
+/// Topics: states, exit-codes, environment, gates, filters. Reads nothing.
 #[derive(Args, Debug)]
 pub struct Help {
     /// A topic, or the words of a command
@@ -28,6 +29,7 @@ const TOPICS: &[Topic] = &[
     Topic { name: "exit-codes", page: exit_codes },
     Topic { name: "environment", page: environment },
     Topic { name: "gates", page: gates },
+    Topic { name: "filters", page: filters },
 ];
 
 impl Help {
@@ -96,6 +98,27 @@ fn gates() -> String {
            exit 126, 127, 129 to 159        not started, or ended by a signal: no verdict\n  \
            any other exit                   failed\n\n\
          There is no verdict either when its time is over or the work tree is another one afterwards.\n",
+    );
+    text
+}
+
+fn filters() -> String {
+    let mut text = String::from(
+        "A filter says which issues are meant: jit list --filter 'state:ready AND (priority:high OR label:area/*)'\n\n\
+         Conditions are joined by AND, which may be left out, OR and NOT (or `-`), in parentheses where need be.\n\
+         OR binds weakest, NOT strongest. Several values of a field are alternatives: state:ready,open.\n\n\
+         Fields:\n\n",
+    );
+    for (name, example) in FIELDS {
+        text.push_str(&format!("  {name:<10} {example}\n"));
+    }
+    let flags: Vec<&str> = FLAGS.iter().map(|(name, _)| *name).collect();
+    text.push_str(&format!("\nBy themselves: {}.\n", flags.join(", ")));
+    text.push_str(
+        "\nIn labels, gates and names `*` stands for anything and `?` for one character; between double quotes\n\
+         they stand for themselves. Times: an age (created:>2d is older than two days, <2d younger), a day\n\
+         (created:>2026-01-31 is after it) or an RFC 3339 time. Priorities: >high is more urgent than high.\n\n\
+         list, ready, query, claim-next, update, events query and export take --filter.\n",
     );
     text
 }

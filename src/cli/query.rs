@@ -13,7 +13,7 @@ use crate::report::list::{IssueList, Questions};
 use crate::session::{Session, View};
 use crate::store::StoreError;
 
-use super::common::table;
+use super::common::{FilterArg, table};
 use super::issue::list::listing;
 
 /// Ask for issues by what they are
@@ -95,9 +95,11 @@ pub struct All {
     limit: Limit,
 }
 
-/// How many are listed.
-#[derive(Args, Clone, Copy, Debug)]
+/// Which of them are listed, and how many.
+#[derive(Args, Clone, Debug)]
 struct Limit {
+    #[command(flatten)]
+    filter: FilterArg,
     /// At most this many; 0 for all
     #[arg(short = 'n', long = "limit", default_value_t = 0, value_name = "N")]
     limit: usize,
@@ -153,8 +155,10 @@ impl Ready {
 }
 
 fn select(session: &Session, view: View, limit: Limit, wanted: impl Fn(Entry<'_>) -> bool) -> Result<IssueList> {
+    let filter = limit.filter.read(session)?;
     let table = table(session, &view.state)?;
-    listing(view, &table, Sort::Priority, (limit.limit, limit.full), wanted)
+    let fits = |issue: Entry<'_>| filter.as_ref().is_none_or(|filter| filter.accepts(issue));
+    listing(view, &table, Sort::Priority, (limit.limit, limit.full), |issue| wanted(issue) && fits(issue))
 }
 
 /// The questions that wait for a person. Reads the issues that have one.

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod draft;
 pub mod event;
+pub mod filter;
 pub mod gate;
 pub mod graph;
 pub mod id;

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use super::filter::Filter;
 use super::issue::{Claim, Issue};
 use super::name::{Actor, GateKey, Label};
 use super::snapshot::{Read, Snapshot};
@@ -25,6 +26,8 @@ pub struct Criteria {
     pub blocked: bool,
     /// Only those that nobody is assigned to.
     pub unassigned: bool,
+    /// Only those that this filter accepts.
+    pub filter: Option<Filter>,
 }
 
 impl Criteria {
@@ -36,6 +39,7 @@ impl Criteria {
             && self.assignee.as_ref().is_none_or(|wanted| issue.assignee() == Some(wanted.as_str()))
             && (!self.blocked || issue.is_blocked())
             && (!self.unassigned || issue.assignee().is_none())
+            && self.filter.as_ref().is_none_or(|filter| filter.accepts(issue))
     }
 }
 

@@ -33,7 +33,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("flate2", &["store/git/"]),
     ("clap::", &["cli/", "report/printer.rs"]),
     ("petgraph", &["domain/graph.rs"]),
-    ("glob::", &["domain/settings.rs", "hooks/push.rs"]),
+    ("glob::", &["domain/filter/", "domain/settings.rs", "hooks/push.rs"]),
     ("signal_hook", &["environment.rs"]),
     ("rustix::process", &["processes.rs", "coordinator/", "gates/process.rs", "git_process/"]),
     ("notify::", &["watch.rs"]),

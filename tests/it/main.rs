@@ -19,6 +19,7 @@ mod coordinator_plan;
 mod crash;
 mod damage;
 mod example;
+mod filters;
 mod fleets;
 mod formats;
 mod gate_commands;

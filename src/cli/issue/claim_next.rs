@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::common::{Answer, table};
+use crate::cli::common::{Answer, FilterArg, table};
+use crate::domain::filter::Filter;
 use crate::domain::id::IssueId;
 use crate::domain::name::{Actor, GateKey};
 use crate::domain::ops::claim::{Terms, claim_next};
 use crate::domain::query::{Sort, first, is_claimable, start_gates};
 use crate::domain::snapshot::Snapshot;
+use crate::domain::state::Priority;
 use crate::domain::table::{Entry, Table};
 use crate::domain::time::parse_duration;
 use crate::error::{Class, Error, Result};
@@ -42,6 +44,8 @@ pub struct ClaimNext {
     #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
     wait: Option<Duration>,
     #[command(flatten)]
+    filter: FilterArg,
+    #[command(flatten)]
     place: Place,
 }
 
@@ -64,13 +68,14 @@ impl ClaimNext {
             Scope::Remote(remote) => Some(remote),
             Scope::Local => None,
         };
+        let filter = self.filter.read(session)?;
         let started = std::time::Instant::now();
         let mut reopened: Option<Session> = None;
         loop {
             let session = reopened.as_ref().unwrap_or(session);
             let (tip, outcome) = match &remote {
-                Some(remote) => attempt_remotely(session, remote, &manners, &terms)?,
-                None => attempt(session, &manners, &terms)?,
+                Some(remote) => attempt_remotely(session, remote, &manners, &terms, filter.as_ref())?,
+                None => attempt(session, &manners, &terms, filter.as_ref())?,
             };
             let left = self.wait.unwrap_or_default().saturating_sub(started.elapsed());
             match outcome {
@@ -94,7 +99,12 @@ impl ClaimNext {
 }
 
 /// Tries to claim; the commit is the one up to which it is certain that nothing can be had.
-fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(CommitId, Result<Change>)> {
+fn attempt(
+    session: &Session,
+    manners: &Manners,
+    terms: &Terms,
+    filter: Option<&Filter>,
+) -> Result<(CommitId, Result<Change>)> {
     let claim = |candidates: &[IssueId]| {
         session.change("issue claim-next", manners, |draft| claim_next(draft, candidates, terms).map(|id| vec![id]))
     };
@@ -102,11 +112,12 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
         let view = session.view()?;
         let table = table(session, &view.state)?;
         let starts = start_gates(&view.state).map_err(StoreError::from)?;
-        let mut candidates = candidates(session, &table, &starts, count);
+        let mut candidates = candidates(session, &table, (&starts, filter), count);
         let is_cut = count == Some(candidates.len());
         let held = claims::held_here(session, &view.state)?;
-        candidates.retain(|id| !held.contains(id));
-        let outcome = claim(&candidates);
+        candidates.retain(|(id, _)| !held.contains(id));
+        let ids: Vec<IssueId> = candidates.into_iter().map(|(id, _)| id).collect();
+        let outcome = claim(&ids);
         let nothing = |error: &Error| error.class == Class::Nothing;
         let stale = || session.view().is_ok_and(|now| now.commit != view.commit);
         if !outcome.as_ref().is_err_and(nothing) || !(is_cut || stale()) {
@@ -116,7 +127,8 @@ fn attempt(session: &Session, manners: &Manners, terms: &Terms) -> Result<(Commi
     let tip = session.view()?.commit;
     let outcome = session.change("issue claim-next", manners, |draft| {
         let starts = start_gates(draft.state())?;
-        let candidates = candidates(session, &*draft.state().table()?, &starts, None);
+        let candidates = candidates(session, &*draft.state().table()?, (&starts, filter), None);
+        let candidates: Vec<IssueId> = candidates.into_iter().map(|(id, _)| id).collect();
         claim_next(draft, &candidates, terms).map(|id| vec![id])
     });
     Ok((tip, outcome))
@@ -128,23 +140,29 @@ fn attempt_remotely(
     remote: &Remote,
     manners: &Manners,
     terms: &Terms,
+    filter: Option<&Filter>,
 ) -> Result<(CommitId, Result<Change>)> {
     let candidates = |view: &View| {
         let table = table(session, &view.state)?;
         let starts = start_gates(&view.state).map_err(StoreError::from)?;
-        let clock = session.now();
-        let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| is_claimable(*issue, clock, &starts)).collect();
-        first(&mut issues, Sort::Priority, None);
-        Ok(issues.into_iter().map(|issue| (issue.id(), issue.priority())).collect())
+        Ok(candidates(session, &table, (&starts, filter), None))
     };
     let outcome = claims::claim_next(session, remote, manners, terms, &candidates);
     Ok((session.view()?.commit, outcome))
 }
 
-/// What can be claimed, in the order of work: the first `count`, or all.
-fn candidates(session: &Session, table: &Table, start_gates: &BTreeSet<GateKey>, count: Option<usize>) -> Vec<IssueId> {
+/// What can be claimed of what the filter accepts, in the order of work: the first `count`, or all.
+fn candidates(
+    session: &Session,
+    table: &Table,
+    (start_gates, filter): (&BTreeSet<GateKey>, Option<&Filter>),
+    count: Option<usize>,
+) -> Vec<(IssueId, Priority)> {
     let clock = session.now();
-    let mut issues: Vec<Entry<'_>> = table.issues().filter(|issue| is_claimable(*issue, clock, start_gates)).collect();
+    let fits = |issue: &Entry<'_>| {
+        is_claimable(*issue, clock, start_gates) && filter.is_none_or(|filter| filter.accepts(*issue))
+    };
+    let mut issues: Vec<Entry<'_>> = table.issues().filter(fits).collect();
     first(&mut issues, Sort::Priority, count);
-    issues.into_iter().map(Entry::id).collect()
+    issues.into_iter().map(|issue| (issue.id(), issue.priority())).collect()
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::common::table;
+use crate::cli::common::{FilterArg, table};
 use crate::domain::name::{Actor, Label};
 use crate::domain::query::{Criteria, Sort, first};
 use crate::domain::snapshot::Snapshot;
@@ -39,6 +39,8 @@ pub struct List {
     /// Meant for nobody
     #[arg(long)]
     unassigned: bool,
+    #[command(flatten)]
+    filter: FilterArg,
     /// The order
     #[arg(long, value_enum, default_value_t)]
     sort: Order,
@@ -88,6 +90,7 @@ impl List {
             assignee: self.assignee,
             blocked: self.blocked,
             unassigned: self.unassigned,
+            filter: self.filter.read(session)?,
         };
         let view = session.view()?;
         let table = table(session, &view.state)?;

@@ -2,27 +2,34 @@
 
 use clap::Args;
 
-use crate::cli::common::{Answer, Force, LabelChange, key_value, nothing_asked, read_text};
+use crate::cli::common::{Answer, FilterArg, Force, LabelChange, key_value, nothing_asked, read_text};
 use crate::domain::event::Edit;
-use crate::domain::id::IdPrefix;
+use crate::domain::filter::Filter;
+use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::name::Title;
 use crate::domain::ops::claim::Terms;
 use crate::domain::ops::issue::{Update as Asked, update};
 use crate::domain::ops::state::Finish;
+use crate::domain::snapshot::{Read, Snapshot};
 use crate::domain::state::{Priority, State};
+use crate::domain::table::Entry;
 use crate::error::Result;
 use crate::report::Report;
 use crate::session::Session;
+use crate::store::StoreError;
 use crate::sync::claims::{self, Scope, Wish};
 
 /// Change issues: all of them, in one commit, or none
 ///
-/// Reads the issues named and, for a change of state, their dependencies.
+/// With --filter all that fit when the change is made; none is fine too. Reads the issues named and, for a change of
+/// state, their dependencies; with --filter also the index.
 #[derive(Args, Debug)]
 pub struct Update {
     /// The issues
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required_unless_present = "filter", conflicts_with = "filter", value_name = "ID")]
     ids: Vec<IdPrefix>,
+    #[command(flatten)]
+    filter: FilterArg,
     /// The new title
     #[arg(short, long, value_name = "TITLE", allow_hyphen_values = true)]
     title: Option<Title>,
@@ -80,7 +87,11 @@ impl Update {
             return Err(nothing_asked("jit issue update"));
         }
         let asked = Asked { edit, state: self.state };
-        change(session, &self.ids, &asked, self.seen.as_deref(), self.force)
+        let which = match self.filter.read(session)? {
+            Some(filter) => Which::Fitting(filter),
+            None => Which::Named(self.ids),
+        };
+        change(session, &which, &asked, self.seen.as_deref(), self.force)
     }
 }
 
@@ -101,15 +112,39 @@ impl Done {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let asked = Asked { edit: Edit::default(), state: Some(State::Done) };
-        change(session, &self.ids, &asked, self.seen.as_deref(), self.force)
+        change(session, &Which::Named(self.ids), &asked, self.seen.as_deref(), self.force)
+    }
+}
+
+/// Which issues are changed.
+enum Which {
+    /// These.
+    Named(Vec<IdPrefix>),
+    /// All that a filter accepts.
+    Fitting(Filter),
+}
+
+impl Which {
+    /// The issues that are meant in a state.
+    fn of(&self, state: &dyn Snapshot) -> Read<Vec<IdPrefix>> {
+        match self {
+            Which::Named(ids) => Ok(ids.clone()),
+            Which::Fitting(filter) => {
+                let table = state.table()?;
+                let mut ids: Vec<IssueId> =
+                    table.issues().filter(|issue| filter.accepts(*issue)).map(Entry::id).collect();
+                ids.sort_unstable();
+                Ok(ids.into_iter().map(IdPrefix::from).collect())
+            }
+        }
     }
 }
 
 /// Makes the claims that going to work stands for, where claims are made for all clones.
-fn claim_for_all(session: &Session, ids: &[IdPrefix], force: Force) -> Result<()> {
+fn claim_for_all(session: &Session, which: &Which, force: Force) -> Result<()> {
     let Scope::Remote(_) = claims::scope(session, Wish::Usual)? else { return Ok(()) };
     let (holder, _) = session.actor(None)?;
-    for id in ids {
+    for id in &which.of(&session.view()?.state).map_err(StoreError::from)? {
         let issue = session.resolve(&session.view()?.state, id)?;
         if issue.claim.is_none() && issue.state != State::InProgress {
             claims::claim(session, Wish::Remote, &force.manners(), id, &Terms::local(holder.clone(), None))?;
@@ -118,16 +153,16 @@ fn claim_for_all(session: &Session, ids: &[IdPrefix], force: Force) -> Result<()
     Ok(())
 }
 
-fn change(session: &Session, ids: &[IdPrefix], asked: &Asked, seen: Option<&str>, force: Force) -> Result<Report> {
+fn change(session: &Session, which: &Which, asked: &Asked, seen: Option<&str>, force: Force) -> Result<Report> {
     let seen = seen.map(|commit| session.view_named(commit));
     let seen = seen.transpose()?;
-    let many = ids.len() > 1;
+    let many = !matches!(which, Which::Named(ids) if ids.len() == 1);
     if asked.state == Some(State::InProgress) {
-        claim_for_all(session, ids, force)?;
+        claim_for_all(session, which, force)?;
     }
     let result = session.change("issue update", &force.manners(), |draft| {
         let mut all: Vec<crate::domain::id::IssueId> = Vec::new();
-        for id in ids {
+        for id in &which.of(draft.state())? {
             // What was seen is read at a fixed commit, so it is the same on every attempt.
             let seen = match &seen {
                 Some(view) => crate::domain::draft::resolve(&view.state, id).ok().map(Box::new),
@@ -148,9 +183,10 @@ fn change(session: &Session, ids: &[IdPrefix], asked: &Asked, seen: Option<&str>
         }
         Err(error) if error.code == "unseen_changes" => {
             let tip = session.view()?.commit;
-            let id = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            let ids = which.of(&session.view()?.state).map_err(StoreError::from)?;
+            let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
             let state = asked.state.map_or("done", State::as_str);
-            Err(error.hint(format!("jit issue update {id} --state {state} --seen {}", tip.short())))
+            Err(error.hint(format!("jit issue update {ids} --state {state} --seen {}", tip.short())))
         }
         Err(error) => Err(error),
     }
