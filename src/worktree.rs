@@ -66,10 +66,14 @@ fn main_checkout(store: &GitStore) -> Result<PathBuf> {
 
 /// The worktrees that belong to issues, in git's order.
 pub fn list(git: &Git) -> Result<Vec<Found>> {
+    let own = git.common_dir()?.join("worktrees");
     let linked = git.worktrees()?.into_iter().skip(1);
-    let found = linked.map(|tree| {
-        let acting = git_dir_of(&tree.path).ok().and_then(|dir| Acting::read(&dir));
-        Found { tree, acting }
+    let found = linked.filter_map(|tree| {
+        let dir = git_dir_of(&tree.path).ok();
+        // Of a repository that was copied git still tells the worktrees of the original.
+        let foreign = dir.as_ref().is_some_and(|dir| !dir.parent().is_some_and(|parent| same(parent, &own)));
+        let acting = dir.and_then(|dir| Acting::read(&dir));
+        (tree.gone || !foreign).then_some(Found { tree, acting })
     });
     let of_issue = |found: &Found| {
         found.acting.is_some() || found.tree.branch.as_ref().is_some_and(|branch| branch.starts_with(BRANCH))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::draft::Draft;
 use crate::domain::id::{EventId, IdPrefix, IssueId};
-use crate::domain::issue::Issue;
+use crate::domain::issue::{Claim, Issue};
 use crate::domain::ops::agent::{self, End};
 use crate::domain::ops::claim::{Elsewhere, Terms};
 use crate::domain::refusal::Decision;
@@ -31,6 +31,8 @@ const COMMAND: &str = "coordinator";
 const LOOK: Duration = Duration::from_millis(20);
 /// How long agents may take to end, killed if need be.
 const ENDING: Duration = Duration::from_secs(60);
+/// How long one claim on a remote may hold everything else up.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
 /// How long an issue is let be that somebody else has: the next sync may tell who.
 const LOST: Duration = Duration::from_secs(30);
 
@@ -67,9 +69,16 @@ impl Coordinator {
     fn stands(&self, token: EventId, state: &dyn Snapshot) -> bool {
         let Some(process) = self.tracked.get(&token) else { return false };
         let issue = state.issue(process.assignment.issue).ok().flatten();
-        let held =
-            |issue: Issue| issue.state == State::InProgress && issue.claim.is_some_and(|claim| claim.token == token);
-        issue.is_some_and(held)
+        let Assignment { actor, .. } = &process.assignment;
+        let place = process.assignment.place();
+        let anew = |claim: &Claim| claim.by == *actor && claim.keeper.is_none() && claim.worktree == place;
+        let held = |claim: Claim| claim.token == token || anew(&claim);
+        issue.is_some_and(|issue| issue.state == State::InProgress && issue.claim.is_some_and(held))
+    }
+
+    /// Whether an agent of this coordinator is, or was just now, at work on an issue.
+    fn has_worked_on(&self, issue: IssueId) -> bool {
+        self.tracked.values().any(|process| process.assignment.issue == issue)
     }
 
     /// Records what was decided, and starts the agents whose issues could be had. Gives the state afterwards.
@@ -124,7 +133,7 @@ impl Coordinator {
             let only = |view: &View| {
                 Ok(view.state.issue(*id).ok().flatten().map(|issue| (*id, issue.priority)).into_iter().collect())
             };
-            match claims::claim_next(&self.session, remote, &Manners::default(), terms, &only) {
+            match claims::claim_next(&self.session, remote, &Manners::default(), terms, &only, CLAIM_PATIENCE) {
                 Ok(change) => {
                     if let Some(issue) = change.issue() {
                         self.launch(agent, &issue, terms);
@@ -159,14 +168,22 @@ impl Coordinator {
                         self.note_leases(&change.state, &[*token]);
                         true
                     }
-                    Err(error) => {
+                    Err(error) if error.class == Class::Outside => {
                         self.remote_failed(error.message);
                         false
                     }
+                    // The claim is not on the remote any more: there is nothing to renew, and the next sync tells why.
+                    Err(error) => {
+                        self.say(format!("{}: {}", issue.short(), error.message));
+                        true
+                    }
                 }
             }
-            Action::TakeBack { issue, token, end: End::Stalled, .. } if !self.tracked.contains_key(token) => {
+            Action::TakeBack { issue, token, end: End::Stalled, .. } if !self.has_worked_on(*issue) => {
                 let Some(held) = held(issue, token) else { return false };
+                if self.sync_failures > 0 {
+                    return true;
+                }
                 match claims::is_held_on(&self.session, remote, &held) {
                     Ok(is_held) => is_held,
                     Err(error) => {

@@ -46,6 +46,14 @@ pub struct Assignment {
     pub worktree: Option<Place>,
 }
 
+impl Assignment {
+    /// The folder in which the agent works, as its claims name it.
+    pub fn place(&self) -> Option<String> {
+        let dir = self.worktree.as_ref().map_or(&self.dir, |place| &place.path);
+        dir.to_str().map(str::to_owned)
+    }
+}
+
 /// A worktree to be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Place {
@@ -129,6 +137,8 @@ impl Home {
     pub fn forget(&self, token: EventId) {
         let _ = fs::remove_file(self.record(token));
         let _ = fs::remove_file(self.run_file(token));
+        let _ = fs::remove_file(self.sign_file(token));
+        let _ = fs::remove_file(self.told_to_end_file(token));
     }
 
     /// Makes the file that the process is to hold, locked.
@@ -137,6 +147,16 @@ impl Home {
         let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).mode(0o600).open(path)?;
         file.try_lock().map_err(|why| io::Error::other(why.to_string()))?;
         Ok(file)
+    }
+
+    /// The file that says how much processor time was used at the last sign of life, and by its own time when that was.
+    pub fn sign_file(&self, token: EventId) -> PathBuf {
+        self.assignments().join(format!("{token}.sign"))
+    }
+
+    /// The file that says that an agent was told to end, and after how many seconds of silence.
+    pub fn told_to_end_file(&self, token: EventId) -> PathBuf {
+        self.assignments().join(format!("{token}.told"))
     }
 
     /// Whether the process of an assignment lives.

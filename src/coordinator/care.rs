@@ -1,16 +1,20 @@
 //! The processes under the coordinator's care: whether they live, what they show, and telling them to end.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use rustix::process::Pid;
 
 use crate::domain::id::EventId;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::time::Timestamp;
+use crate::environment::system_clock;
 use crate::processes::{self, Word as Tell};
 
 use super::assignment::{Assignment, Word, ended};
 use super::home::Home;
 use super::plan::{Ended, Life, Running};
 use super::round::Coordinator;
+use super::signs::Look;
 use super::start;
 
 /// How long after it was told to end the process that runs an agent is ended itself.
@@ -50,15 +54,31 @@ impl Coordinator {
     pub(super) fn track(&mut self, assignment: Assignment, child: Option<std::process::Child>) {
         let token = assignment.token;
         let id = child.as_ref().map(std::process::Child::id);
-        self.signs.begin(token, Instant::now());
+        let silent = if id.is_some() { Duration::ZERO } else { self.silent_since(token) };
+        self.signs.begin(token, Instant::now(), silent, &self.home.sign_file(token));
         start::tell_when_gone(&self.home, token, child, self.wakes.clone());
-        self.tracked
-            .insert(token, Tracked { assignment, gone: false, child: id, told: None, heard: false, lease: None });
+        let told = std::fs::read_to_string(self.home.told_to_end_file(token)).ok();
+        let told = told.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let told = told.map(|silent| (Instant::now(), Ended::Stalled(silent)));
+        self.tracked.insert(token, Tracked { assignment, gone: false, child: id, told, heard: false, lease: None });
+    }
+
+    /// How long an agent that was found again has shown no sign of life, as far as is written down.
+    fn silent_since(&self, token: EventId) -> Duration {
+        let files = [self.home.run_file(token), self.home.sign_file(token)];
+        let last = files.iter().filter_map(|file| std::fs::metadata(file).and_then(|meta| meta.modified()).ok()).max();
+        let last = last.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let now = Duration::from_millis(u64::try_from(system_clock().millis()).unwrap_or(0));
+        last.map_or(Duration::ZERO, |last| now.saturating_sub(last))
     }
 
     /// Has a process end, with everything it started.
     pub(super) fn tell_to_end(&mut self, token: EventId, why: Ended) {
         if let Some(process) = self.tracked.get_mut(&token).filter(|process| process.told.is_none()) {
+            if let Ended::Stalled(silent) = &why {
+                // Whoever settles it may be another; without this it is told as any other end.
+                let _ = std::fs::write(self.home.told_to_end_file(token), silent.as_secs().to_string());
+            }
             process.told = Some((Instant::now(), why));
             self.tell_again();
         }
@@ -70,10 +90,11 @@ impl Coordinator {
         for (token, process) in self.tracked.iter_mut().filter(|(_, process)| !process.gone) {
             let issue = state.issue(process.assignment.issue).ok().flatten();
             let lease = issue.and_then(|issue| issue.claim.filter(|claim| claim.token == *token)?.expires_at);
-            if lease != process.lease {
-                process.lease = lease;
-                self.signs.show(*token, now);
+            // The first look only tells what there is.
+            if lease != process.lease && process.lease.is_some() {
+                self.signs.show(*token, now, &self.home.sign_file(*token));
             }
+            process.lease = lease;
         }
     }
 
@@ -99,13 +120,19 @@ impl Coordinator {
         let timeout = loaded.config.stall_timeout();
         // Nobody is ended on an old look.
         let late = living.iter().any(|token| signs.silent(*token, now) >= timeout);
-        let agents = living.iter().map(|token| (*token, tracked[token].runner(home), home.run_file(*token)));
+        let agents = living.iter().map(|token| Look {
+            token: *token,
+            runner: tracked[token].runner(home),
+            printed: home.run_file(*token),
+            kept: home.sign_file(*token),
+        });
         signs.look(agents, now, if late { Duration::ZERO } else { timeout / 10 });
         let running = tracked.iter().map(|(token, process)| Running {
             token: *token,
             issue: process.assignment.issue,
             agent: process.assignment.agent.clone(),
             actor: process.assignment.actor.clone(),
+            place: process.assignment.place(),
             life: match (process.gone, &process.told) {
                 (true, told) => Life::Ended(how(home, *token, told.as_ref().map(|(_, why)| why))),
                 (false, Some(_)) => Life::Ending,
@@ -120,12 +147,18 @@ impl Coordinator {
         let Self { home, tracked, .. } = self;
         for process in tracked.values_mut().filter(|process| !process.gone && home.lives(process.assignment.token)) {
             let Some((told, _)) = process.told else { continue };
-            let Some(runner) = process.runner(home).and_then(processes::process) else { continue };
-            if !process.heard {
-                process.heard = true;
-                processes::tell(runner, Tell::End);
-            } else if told.elapsed() > OVERDUE {
-                processes::tell(runner, Tell::Kill);
+            let word = match (process.heard, told.elapsed() > OVERDUE) {
+                (false, _) => Tell::End,
+                (true, true) => Tell::Kill,
+                (true, false) => continue,
+            };
+            process.heard = true;
+            match process.runner(home).and_then(processes::process) {
+                Some(runner) => processes::tell(runner, word),
+                // It could not report itself: it carries the claim's token like everything it started.
+                None => {
+                    carriers(process.assignment.token).into_iter().for_each(|process| processes::tell(process, word))
+                }
             }
         }
     }
@@ -150,6 +183,9 @@ fn how(home: &Home, token: EventId, told: Option<&Ended>) -> Ended {
 
 /// Ends everything that was started under a claim.
 fn sweep(token: EventId) {
-    let left = processes::carrying("JIT_CLAIM", &token.to_string());
-    left.into_iter().for_each(|process| processes::tell(process, Tell::Kill));
+    carriers(token).into_iter().for_each(|process| processes::tell(process, Tell::Kill));
+}
+
+fn carriers(token: EventId) -> Vec<Pid> {
+    processes::carrying("JIT_CLAIM", &token.to_string())
 }

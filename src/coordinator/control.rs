@@ -88,7 +88,7 @@ fn spawn(session: &Session, home: &Home) -> Result<Child> {
     if anew {
         log.set_len(0).map_err(doing())?;
     }
-    let mut command = Command::new("sh");
+    let mut command = Command::new("/bin/sh");
     command.args(["-c", start::CLOSED, "sh"]).arg(program).args(["coordinator", "start", "--foreground", "--detached"]);
     command.current_dir(&home.checkout).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // What is meant from the folder at hand is said in full: the coordinator stands in another one.
@@ -129,10 +129,7 @@ pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
     let running = agents();
     if !home.is_at_work() {
         if wish.kill_agents && running > 0 {
-            let _lock = home.enter()?;
-            // Agents are ended also when the configuration is not what it should be.
-            let loaded = home.load(session).unwrap_or_else(|_| Loaded::nothing());
-            Coordinator::begin(session, home.clone(), loaded, mpsc::channel().0)?.end_agents()?;
+            end_agents(session, &home)?;
         }
         return Ok(Stopped { was_running: false, pid: None, agents: running });
     }
@@ -145,8 +142,8 @@ pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
             break;
         }
         pid = pid.or(now);
-        // One that begins this very moment clears away what it finds.
-        if !home.wish_file().exists() {
+        // One that begins this very moment clears away what it finds; one that somebody else asked may be asked for more.
+        if home.wish().is_none_or(|known| wish.kill_agents && !known.kill_agents) {
             put_wish(&home, wish)?;
         }
         if asked.elapsed() > ENDING {
@@ -159,7 +156,20 @@ pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
     }
     // One that begins after this is not meant.
     let _ = fs::remove_file(home.wish_file());
-    Ok(Stopped { was_running: true, pid, agents: running })
+    if wish.kill_agents && !home.is_at_work() && agents() > 0 {
+        // Whoever had the place did not see to it.
+        end_agents(session, &home)?;
+    }
+    let agents = if wish.kill_agents { running.saturating_sub(agents()) } else { running };
+    Ok(Stopped { was_running: true, pid, agents })
+}
+
+/// Ends what an earlier coordinator has left running.
+fn end_agents(session: &Session, home: &Home) -> Result<()> {
+    let _lock = home.enter()?;
+    // Agents are ended also when the configuration is not what it should be.
+    let loaded = home.load(session).unwrap_or_else(|_| Loaded::nothing());
+    Coordinator::begin(session, home.clone(), loaded, mpsc::channel().0)?.end_agents()
 }
 
 /// Does one round, and waits for nothing. Gives how many agents were started.

@@ -58,6 +58,11 @@ impl Home {
         self.dir.join("stop.json")
     }
 
+    /// The wish that it ends, where there is one.
+    pub fn wish(&self) -> Option<Wish> {
+        serde_json::from_slice(&fs::read(self.wish_file()).ok()?).ok()
+    }
+
     /// Whether a coordinator runs.
     pub fn is_at_work(&self) -> bool {
         file_lock::is_held(&self.lock_file())
@@ -150,13 +155,13 @@ impl Daemon {
                     .say("the repository is no longer where it was: jit coordinator start, where it is now");
                 return Ok(End::Moved);
             }
-            if let Some(wish) = wish(&home) {
+            if let Some(wish) = home.wish() {
                 return self.end(wish);
             }
             let pause = self.round();
             self.tell();
             if self.wait(pause) {
-                return self.end(wish(&home).unwrap_or_default());
+                return self.end(home.wish().unwrap_or_default());
             }
         }
     }
@@ -186,7 +191,7 @@ impl Daemon {
             let mut message = match self.messages.recv_timeout(left.min(SELDOM)) {
                 Ok(message) => message,
                 // A wish to stop does not wait for the next round, though nothing tells of it.
-                Err(RecvTimeoutError::Timeout) if left > SELDOM && wish(&self.coordinator.home).is_none() => continue,
+                Err(RecvTimeoutError::Timeout) if left > SELDOM && self.coordinator.home.wish().is_none() => continue,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return false,
             };
             let mut matters = false;
@@ -203,7 +208,7 @@ impl Daemon {
                 }
             }
             // Much happens in a repository that is nothing to the coordinator, its own changes among them.
-            if matters || self.coordinator.has_news() || wish(&self.coordinator.home).is_some() {
+            if matters || self.coordinator.has_news() || self.coordinator.home.wish().is_some() {
                 return false;
             }
         }
@@ -239,10 +244,6 @@ impl Daemon {
         let _ = fs::remove_file(home.told_file());
         Ok(End::Stopped)
     }
-}
-
-fn wish(home: &Home) -> Option<Wish> {
-    serde_json::from_slice(&fs::read(home.wish_file()).ok()?).ok()
 }
 
 /// What the paths of the lock and of the checkout lead to.

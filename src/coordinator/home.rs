@@ -5,7 +5,7 @@ use std::fs::{self, DirBuilder};
 use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -92,8 +92,12 @@ impl Home {
             return Err(Error::new(Class::Usage, "invalid_path", message));
         }
         // What stands in it may be secret: the words and variables of commands, and what agents print.
-        let own = |folder: &Path| DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        let made = own(&self.assignments()).and_then(|()| own(&self.logs));
+        let own = |folder: &Path| match DirBuilder::new().mode(0o700).create(folder) {
+            Err(why) if why.kind() != std::io::ErrorKind::AlreadyExists => Err(why),
+            _ => Ok(()),
+        };
+        // Logs are in a folder that others share; each is for its owner alone.
+        let made = fs::create_dir_all(&self.logs).and_then(|()| own(&self.dir)).and_then(|()| own(&self.assignments()));
         Ok(made.map_err(StoreError::io(format!("making {}", self.dir.display())))?)
     }
 
@@ -105,7 +109,8 @@ impl Home {
         if let (Ok(text), Some(last)) = (&text, last)
             && *text == last
         {
-            // It has been in force, and only this user writes there.
+            // It has been in force: it did not come just now.
+            self.refuse_shared(session)?;
             return Ok(Loaded { config: Config::parse(&file, text)?, text: text.clone() });
         }
         // Before and after: git holds its lock from before it writes the first file until the index tells of all.
@@ -132,8 +137,20 @@ impl Home {
         if !session.store.git_dir().join("index.lock").exists() {
             return Ok(());
         }
-        let message = "git is changing this checkout: whether the configuration came with a commit shows afterwards";
-        Err(Error::new(Class::Outside, GIT_AT_WORK, message).hint("try again").retryable())
+        let lock = session.store.git_dir().join("index.lock");
+        let message = format!(
+            "git is changing this checkout ({}): whether the configuration came with a commit shows afterwards",
+            lock.display()
+        );
+        let hint = "try again; git status explains a lock that no git command holds any more";
+        Err(Error::new(Class::Outside, GIT_AT_WORK, message).hint(hint).retryable())
+    }
+
+    /// Whether git's lock has been there for long: whoever made it may have been killed.
+    pub fn is_lock_old(&self, session: &Session) -> bool {
+        let made = fs::metadata(session.store.git_dir().join("index.lock")).and_then(|meta| meta.modified()).ok();
+        let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(session.now().millis()).unwrap_or(0));
+        made.and_then(|made| now.duration_since(made).ok()).is_some_and(|age| age > OLD_LOCK)
     }
 
     /// The configuration's text. Never waits, as a pipe would have it, and reads no more than a configuration has.
@@ -177,10 +194,21 @@ impl Home {
 
     /// Refuses a configuration that came with a commit: it names commands to run, and whoever wrote it is not asked.
     fn refuse_shared(&self, session: &Session) -> Result<()> {
-        let Ok(path) = self.config.strip_prefix(&self.checkout) else { return Ok(()) };
         if session.store.work_tree().is_none() {
             return Ok(());
         }
+        // By its own path, and by the one that links lead to.
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let places = [(self.config.clone(), self.checkout.clone()), (real(&self.config), real(&self.checkout))];
+        for (config, checkout) in &places {
+            if let Ok(path) = config.strip_prefix(checkout) {
+                self.refuse_tracked(session, path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_tracked(&self, session: &Session, path: &Path) -> Result<()> {
         // A folder on the way may itself be part of a commit: as a link to another one, or as a submodule.
         let ways: Vec<&Path> = path.ancestors().filter(|way| !way.as_os_str().is_empty()).collect();
         let is_link = |way: &&Path| self.checkout.join(way).symlink_metadata().is_ok_and(|meta| meta.is_symlink());
@@ -207,10 +235,14 @@ impl Home {
     /// copied gets a name of its own and begins with nothing, so that no two take the same agents for theirs.
     pub fn own_name(&self, host: Option<&str>) -> Result<Actor> {
         let file = self.dir.join("name.json");
-        let place = fs::metadata(&self.dir).map(|meta| meta.ino()).map_err(StoreError::io("looking at its folder"))?;
+        let place = fs::metadata(&self.dir).map(|meta| (meta.dev(), meta.ino()));
+        let place = place.map_err(StoreError::io("looking at its folder"))?;
         let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice::<OwnName>(&text).ok());
         let copied = known.is_some();
-        if let Some(known) = known.filter(|known| known.place == place) {
+        // A move keeps the number and the device, a restart of the machine the number and the path.
+        let same =
+            |known: &OwnName| known.place.1 == place.1 && (known.place.0 == place.0 || known.checkout == self.checkout);
+        if let Some(known) = known.filter(same) {
             return Ok(known.name);
         }
         if copied {
@@ -222,7 +254,7 @@ impl Home {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let host: String = host.unwrap_or("here").chars().filter(|c| plain(*c)).take(64).collect();
         let name: Actor = format!("coordinator:{host}-{}", &id[..6]).parse().map_err(Error::usage)?;
-        let own = OwnName { name: name.clone(), place };
+        let own = OwnName { name: name.clone(), place, checkout: self.checkout.clone() };
         self.write_json(&file, &own)?;
         Ok(name)
     }
@@ -250,15 +282,20 @@ impl Home {
 /// The code of the error that git is changing the checkout.
 pub const GIT_AT_WORK: &str = "git_at_work";
 
+/// A lock of git that is older than this is told of.
+const OLD_LOCK: Duration = Duration::from_secs(10);
+
 /// Bytes of a configuration.
 const LARGEST_CONFIG: u64 = 1 << 20;
 
 /// How long logs are kept that nobody writes to.
 const KEPT_LOGS: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The name of a coordinator, and the number of the folder that it is of, which a copy does not have.
+/// The name of a coordinator, and the folder that it is of, which a copy is not.
 #[derive(Serialize, Deserialize)]
 struct OwnName {
     name: Actor,
-    place: u64,
+    /// Device and number.
+    place: (u64, u64),
+    checkout: PathBuf,
 }

@@ -30,6 +30,8 @@ pub struct Running {
     pub agent: Name,
     /// As whom it acts.
     pub actor: Actor,
+    /// The folder in which it works, as its claims name it.
+    pub place: Option<String>,
     /// How its process is.
     pub life: Life,
 }
@@ -177,7 +179,7 @@ fn standing<'i>(process: &Running, issue: Option<&'i Issue>) -> Standing<'i> {
             State::InProgress => Standing::InProgress(claim),
             _ => Standing::Parked,
         },
-        Some((_, claim)) if claim.by == process.actor && claim.keeper.is_none() => Standing::Anew(claim),
+        Some((_, claim)) if is_anew(process, claim) => Standing::Anew(claim),
         Some(_) => Standing::Anothers,
         None => Standing::Over,
     }
@@ -251,8 +253,13 @@ fn take_back_from_others(
     around: &Circumstances<'_>,
     plan: &mut Plan,
 ) {
-    let ours =
-        |claim: &Claim| around.alive.contains(&claim.token) || running.iter().any(|process| is_of(process, claim));
+    let ours = |claim: &Claim| {
+        around.alive.contains(&claim.token) || running.iter().any(|process| process.token == claim.token)
+    };
+    let anew = |issue: &Issue, claim: &Claim| {
+        let on = |process: &&Running| process.issue == issue.id && lives(process);
+        running.iter().filter(on).any(|process| is_anew(process, claim))
+    };
     for entry in table.issues().filter(|entry| entry.state() == State::InProgress) {
         let Some(end) = entry.lease_end() else { continue };
         let expired = around.judges_leases && entry.is_lease_expired(around.now);
@@ -263,7 +270,8 @@ fn take_back_from_others(
             continue;
         }
         let Ok(Some(issue)) = state.issue(entry.id()) else { continue };
-        let Some(claim) = issue.claim.as_ref().filter(|claim| !ours(claim)) else { continue };
+        let others = |claim: &&Claim| !ours(claim) && !anew(&issue, claim);
+        let Some(claim) = issue.claim.as_ref().filter(others) else { continue };
         let (end, reason) = if around.seeks_orphans && claim.keeper.as_ref() == Some(around.own) {
             let reason = "the coordinator ended before the agent was started".to_owned();
             (End::Released(Outcome::Abandoned), reason)
@@ -321,9 +329,9 @@ fn hand_out(
     Ok(())
 }
 
-/// Whether a claim is the one of a process, or one that its agent has made anew.
-fn is_of(process: &Running, claim: &Claim) -> bool {
-    process.token == claim.token || (claim.by == process.actor && claim.keeper.is_none() && lives(process))
+/// Whether a claim on its issue is one that an agent has made by itself, in the place where it works.
+fn is_anew(process: &Running, claim: &Claim) -> bool {
+    claim.by == process.actor && claim.keeper.is_none() && claim.worktree == process.place
 }
 
 fn lives(process: &Running) -> bool {

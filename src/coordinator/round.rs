@@ -155,7 +155,7 @@ impl Coordinator {
                 self.problems.remove("configuration");
             }
             // It is read once git is through: then it can be told whether it came with a commit.
-            Err(error) if error.code == GIT_AT_WORK => {}
+            Err(error) if error.code == GIT_AT_WORK && !self.home.is_lock_old(&self.session) => {}
             Err(error) => self.problem("configuration", format!("{}; the one before stays in force", error.message)),
         }
     }

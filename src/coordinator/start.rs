@@ -28,7 +28,7 @@ pub fn start(
     let run = home.claim_run_file(assignment.token)?;
     let record = home.record(assignment.token);
     home.write_json(&record, assignment).map_err(|why| io::Error::other(crate::error::Error::from(why).message))?;
-    let mut command = Command::new("sh");
+    let mut command = Command::new("/bin/sh");
     command.args(["-c", CLOSED, "sh"]).arg(program).args(["coordinator", "run-agent"]).arg(record);
     command.current_dir(&home.checkout).process_group(0);
     command.stdin(run).stdout(Stdio::null()).stderr(Stdio::null());

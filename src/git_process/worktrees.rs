@@ -24,6 +24,12 @@ pub struct Worktree {
 }
 
 impl Git {
+    /// The folder that all work trees share.
+    pub fn common_dir(&self) -> StoreResult<PathBuf> {
+        let mut command = self.command(&["rev-parse", "--path-format=absolute", "--git-common-dir"]);
+        self.read("looking for the repository", &mut command).map(PathBuf::from)
+    }
+
     /// The work trees of the repository, the main one first.
     pub fn worktrees(&self) -> StoreResult<Vec<Worktree>> {
         let doing = "listing worktrees";

@@ -103,7 +103,8 @@ fn what_may_be_secret_is_for_its_owner_alone() {
     let mode = |path: &str| std::fs::metadata(pool.repo.path().join(path)).unwrap().permissions().mode() & 0o077;
     assert_eq!(mode(".git/jit-coordinator"), 0);
     assert_eq!(mode(".git/jit-coordinator/last-coordinator.json"), 0);
-    assert_eq!(mode(".git/jit/agents"), 0);
+    let log = std::fs::read_dir(pool.repo.path().join(".git/jit/agents/w")).unwrap().next().unwrap().unwrap();
+    assert_eq!(log.metadata().unwrap().permissions().mode() & 0o077, 0);
     go(&pool);
 }
 
@@ -420,4 +421,71 @@ fn after_a_move_a_judging_hub_still_takes_what_the_coordinator_does() {
     until("it was given up", || moved.issue(&id)["state"] == "open");
     moved.jit(&["coordinator", "stop", "--kill-agents"]).ok();
     moved.jit(&["sync"]).ok();
+}
+
+#[test]
+fn agents_are_ended_though_somebody_else_had_the_place_meanwhile() {
+    let pool = Pool::new().agent("w", 1, UNTIL_GO);
+    let id = pool.repo.ready("work");
+    pool.repo.jit(&["coordinator", "once"]).ok();
+    until("it is at work", || pool.processes().len() >= 2);
+    let mut holder = pool.repo.command("flock").args([".git/jit-coordinator/lock", "sleep", "1"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let stopped = pool.repo.jit(&["coordinator", "stop", "--kill-agents", "--json"]).ok().json();
+    holder.wait().unwrap();
+    assert_eq!(stopped["agents_ended"], 1);
+    assert_eq!(pool.repo.issue(&id)["state"], "ready");
+    until("all are gone", || pool.processes().is_empty());
+}
+
+#[test]
+fn single_rounds_notice_a_silent_agent_too() {
+    let pool = Pool::new().agent("w", 1, "sleep 650").rule("stall_timeout_minutes", json!(0.02));
+    let id = pool.repo.ready("work");
+    until("it was ended", || {
+        pool.repo.jit(&["coordinator", "once"]).ok();
+        std::thread::sleep(Duration::from_millis(300));
+        !pool.told(&id, "agent.stalled").is_empty()
+    });
+}
+
+#[test]
+fn a_configuration_of_a_commit_is_refused_by_whatever_way_it_is_reached() {
+    let pool = Pool::new().agent("w", 1, "touch ../pwned");
+    pool.repo.git(&["add", "--force", ".jit/coordinator.json"]).ok();
+    pool.repo.git(&["commit", "--quiet", "-m", "x"]).ok();
+    pool.repo.ready("work");
+    let link = pool.repo.outside().join("link");
+    std::os::unix::fs::symlink(pool.repo.path(), &link).unwrap();
+    let once = pool.repo.run(&["coordinator", "once", "--json"]).env("JIT_DATA_DIR", link.join(".jit"));
+    assert_eq!(once.output().code(4).error_code(), "config_not_local");
+}
+
+#[test]
+fn an_agent_that_lives_hides_no_other_claim_of_its_name() {
+    let repo = Repo::git_only();
+    let then = |args: &[&str]| repo.run(args).env("JIT_CLOCK", "2026-01-31T09:00:00Z").output().ok().text();
+    then(&["init"]);
+    let left = then(&["issue", "create", "left alone", "--ready"]);
+    then(&["issue", "claim", &left, "bot:w", "--ttl", "10m"]);
+    let pool = Pool::of(repo).agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
+    pool.repo.ready("work");
+    pool.start();
+    until("the other claim has ended", || pool.told(&left, "agent.stalled").len() == 1);
+    go(&pool);
+    until("both are done", || pool.count("done") == 2);
+}
+
+#[test]
+fn the_path_of_an_agent_is_its_own_affair() {
+    let pool = Pool::new();
+    let file = pool.repo.outside().join("bare.sh");
+    std::fs::write(&file, "exit 9\n").unwrap();
+    let mut pool = pool;
+    let command = format!("/bin/sh {}", file.display());
+    pool.push(json!({ "id": "w", "agent_type": "bot", "command": command, "env": { "PATH": "/nowhere" } }));
+    let id = pool.repo.ready("work");
+    pool.start();
+    until("it was given back", || !pool.told(&id, "issue.released").is_empty());
+    assert_eq!(pool.told(&id, "issue.released")[0]["data"]["reason"], "the agent exited with 9");
 }

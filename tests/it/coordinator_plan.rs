@@ -240,6 +240,7 @@ impl Game {
             token: *token,
             issue: process.issue,
             actor: actor(&format!("bot:{}", process.agent)),
+            place: None,
             agent: pool.iter().find(|agent| agent.id.as_str() == process.agent).expect("it is in the pool").id.clone(),
             life: match &process.life {
                 Life::Working { .. } => Life::Working { silent: Duration::from_millis((now - process.sign) as u64) },

@@ -147,7 +147,7 @@ fn attempt_remotely(
         let starts = start_gates(&view.state).map_err(StoreError::from)?;
         Ok(candidates(session, &table, (&starts, filter), None))
     };
-    let outcome = claims::claim_next(session, remote, manners, terms, &candidates);
+    let outcome = claims::claim_next(session, remote, manners, terms, &candidates, claims::PATIENCE);
     Ok((session.view()?.commit, outcome))
 }
 

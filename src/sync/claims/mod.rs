@@ -42,7 +42,7 @@ use ticket::Intent;
 const BRIEFLY: Duration = Duration::from_secs(10);
 
 /// How long one claim may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a claim is made.
 pub enum Scope {

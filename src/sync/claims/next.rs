@@ -1,6 +1,7 @@
 //! The most urgent issue that no clone has.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -36,8 +37,9 @@ pub fn claim_next(
     manners: &Manners,
     terms: &Terms,
     candidates: &Candidates<'_>,
+    patience: Duration,
 ) -> Result<Change> {
-    let deadline = Deadline::after(PATIENCE);
+    let deadline = Deadline::after(patience);
     let mut spread = 1;
     let mut tries = Tries::default();
     let mut busy = BTreeSet::new();
