@@ -175,7 +175,7 @@ impl Rm {
     /// Refuses to take the ground from under an agent that a coordinator looks after.
     fn refuse_under_agent(&self, session: &Session, issue: &Issue, found: &Found) -> Result<()> {
         let home = Home::of(session);
-        let lives = home.known().iter().any(|known| known.issue == issue.id && home.lives(known.token));
+        let lives = home.running().iter().any(|known| known.issue == issue.id);
         let token = found.acting.as_ref().map(|acting| acting.token);
         let kept = issue.claim.as_ref().filter(|claim| Some(claim.token) == token && claim.keeper.is_some());
         if !lives && kept.is_none_or(|claim| claim.is_expired(session.now())) {

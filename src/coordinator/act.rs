@@ -20,7 +20,7 @@ use crate::worktree;
 
 use super::assignment::{Assignment, Place};
 use super::config::{Agent, Name};
-use super::plan::{Action, Ended};
+use super::plan::{Action, Ended, is_anew};
 use super::reach::Reach;
 use super::round::Coordinator;
 use super::start;
@@ -69,10 +69,8 @@ impl Coordinator {
     fn stands(&self, token: EventId, state: &dyn Snapshot) -> bool {
         let Some(process) = self.tracked.get(&token) else { return false };
         let issue = state.issue(process.assignment.issue).ok().flatten();
-        let Assignment { actor, .. } = &process.assignment;
-        let place = process.assignment.place();
-        let anew = |claim: &Claim| claim.by == *actor && claim.keeper.is_none() && claim.worktree == place;
-        let held = |claim: Claim| claim.token == token || anew(&claim);
+        let (actor, place) = (&process.assignment.actor, process.assignment.place());
+        let held = |claim: Claim| claim.token == token || is_anew(&claim, actor, place.as_deref());
         issue.is_some_and(|issue| issue.state == State::InProgress && issue.claim.is_some_and(held))
     }
 

@@ -116,6 +116,13 @@ impl Home {
         known
     }
 
+    /// What was started and lives.
+    pub fn running(&self) -> Vec<Assignment> {
+        let mut known = self.known();
+        known.retain(|assignment| self.lives(assignment.token));
+        known
+    }
+
     /// Claims whose process lives, also those of which nothing else can be read. What is left of others that cannot be
     /// read is taken away.
     pub fn living(&self) -> BTreeSet<EventId> {

@@ -1,14 +1,13 @@
 //! The processes under the coordinator's care: whether they live, what they show, and telling them to end.
 
-use std::time::{Duration, Instant, UNIX_EPOCH};
-
-use rustix::process::Pid;
+use std::time::{Duration, Instant};
 
 use crate::domain::id::EventId;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::time::Timestamp;
 use crate::environment::system_clock;
 use crate::processes::{self, Word as Tell};
+use crate::store::derived;
 
 use super::assignment::{Assignment, Word, ended};
 use super::home::Home;
@@ -18,7 +17,7 @@ use super::signs::Look;
 use super::start;
 
 /// How long after it was told to end the process that runs an agent is ended itself.
-pub(super) const OVERDUE: Duration = Duration::from_secs(15);
+const OVERDUE: Duration = Duration::from_secs(15);
 
 /// A process under this coordinator's care.
 #[derive(Debug)]
@@ -38,6 +37,12 @@ pub struct Tracked {
 }
 
 impl Tracked {
+    /// The end of the lease of its claim, while that stands.
+    fn lease_in(&self, state: &dyn Snapshot) -> Option<Timestamp> {
+        let issue = state.issue(self.assignment.issue).ok()??;
+        issue.claim.filter(|claim| claim.token == self.assignment.token)?.expires_at
+    }
+
     /// The process that runs the agent.
     pub fn runner(&self, home: &Home) -> Option<u32> {
         self.child.or_else(|| {
@@ -66,10 +71,7 @@ impl Coordinator {
     /// How long an agent that was found again has shown no sign of life, as far as is written down.
     fn silent_since(&self, token: EventId) -> Duration {
         let files = [self.home.run_file(token), self.home.sign_file(token)];
-        let last = files.iter().filter_map(|file| std::fs::metadata(file).and_then(|meta| meta.modified()).ok()).max();
-        let last = last.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-        let now = Duration::from_millis(u64::try_from(system_clock().millis()).unwrap_or(0));
-        last.map_or(Duration::ZERO, |last| now.saturating_sub(last))
+        files.iter().filter_map(|file| derived::age(file, system_clock())).min().unwrap_or(Duration::ZERO)
     }
 
     /// Has a process end, with everything it started.
@@ -88,8 +90,7 @@ impl Coordinator {
     pub(super) fn notice_holders(&mut self, state: &dyn Snapshot) {
         let now = Instant::now();
         for (token, process) in self.tracked.iter_mut().filter(|(_, process)| !process.gone) {
-            let issue = state.issue(process.assignment.issue).ok().flatten();
-            let lease = issue.and_then(|issue| issue.claim.filter(|claim| claim.token == *token)?.expires_at);
+            let lease = process.lease_in(state);
             // The first look only tells what there is.
             if lease != process.lease && process.lease.is_some() {
                 self.signs.show(*token, now, &self.home.sign_file(*token));
@@ -102,8 +103,7 @@ impl Coordinator {
     pub(super) fn note_leases(&mut self, state: &dyn Snapshot, kept: &[EventId]) {
         for token in kept {
             let Some(process) = self.tracked.get_mut(token) else { continue };
-            let issue = state.issue(process.assignment.issue).ok().flatten();
-            process.lease = issue.and_then(|issue| issue.claim.filter(|claim| claim.token == *token)?.expires_at);
+            process.lease = process.lease_in(state);
         }
     }
 
@@ -156,9 +156,7 @@ impl Coordinator {
             match process.runner(home).and_then(processes::process) {
                 Some(runner) => processes::tell(runner, word),
                 // It could not report itself: it carries the claim's token like everything it started.
-                None => {
-                    carriers(process.assignment.token).into_iter().for_each(|process| processes::tell(process, word))
-                }
+                None => tell_carriers(process.assignment.token, word),
             }
         }
     }
@@ -176,16 +174,13 @@ fn how(home: &Home, token: EventId, told: Option<&Ended>) -> Ended {
                 processes::kill_group(leader, *began);
             }
         }
-        sweep(token);
+        tell_carriers(token, Tell::Kill);
     }
     told.cloned().unwrap_or(reported)
 }
 
-/// Ends everything that was started under a claim.
-fn sweep(token: EventId) {
-    carriers(token).into_iter().for_each(|process| processes::tell(process, Tell::Kill));
-}
-
-fn carriers(token: EventId) -> Vec<Pid> {
-    processes::carrying("JIT_CLAIM", &token.to_string())
+/// Tells everything that was started under a claim.
+fn tell_carriers(token: EventId, word: Tell) {
+    let carriers = processes::carrying("JIT_CLAIM", &token.to_string());
+    carriers.into_iter().for_each(|process| processes::tell(process, word));
 }

@@ -9,7 +9,8 @@ use crate::error::{Class, Error, Result};
 use crate::session::Session;
 use crate::store::StoreError;
 
-use super::daemon::{Told, Wish, put_wish};
+use super::config::OWN_VARIABLES;
+use super::daemon::{Told, Wish};
 use super::home::{Home, Loaded};
 use super::round::Coordinator;
 use super::start;
@@ -80,8 +81,7 @@ fn not_begun(home: &Home, why: &str) -> Error {
 #[expect(clippy::disallowed_methods, reason = "the one place that starts the daemon")]
 fn spawn(session: &Session, home: &Home) -> Result<Child> {
     let doing = || StoreError::io("starting the coordinator");
-    let missing = || std::io::Error::other("this program is not found");
-    let program = session.environment.program.clone().ok_or_else(missing).map_err(doing())?;
+    let program = start::program(session).map_err(doing())?;
     let log = home.own_log();
     let anew = fs::metadata(&log).is_ok_and(|meta| meta.len() > LARGE_LOG);
     let log = File::options().create(true).append(true).open(&log).map_err(doing())?;
@@ -98,7 +98,7 @@ fn spawn(session: &Session, home: &Home) -> Result<Child> {
     }
     start::said_in_full(session, &mut command);
     // It works for itself, whoever starts it.
-    for variable in ["JIT_AGENT", "JIT_CLAIM", "JIT_ISSUE", "JIT_REPO"] {
+    for variable in OWN_VARIABLES {
         command.env_remove(variable);
     }
     Ok(command.spawn().map_err(doing())?)
@@ -125,7 +125,7 @@ pub struct Stopped {
 /// an earlier one has left running are ended all the same.
 pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
     let home = Home::of(session);
-    let agents = || home.known().iter().filter(|assignment| home.lives(assignment.token)).count();
+    let agents = || home.running().len();
     let running = agents();
     if !home.is_at_work() {
         if wish.kill_agents && running > 0 {
@@ -144,7 +144,7 @@ pub fn stop(session: &Session, wish: Wish) -> Result<Stopped> {
         pid = pid.or(now);
         // One that begins this very moment clears away what it finds; one that somebody else asked may be asked for more.
         if home.wish().is_none_or(|known| wish.kill_agents && !known.kill_agents) {
-            put_wish(&home, wish)?;
+            home.write_json(&home.wish_file(), &wish)?;
         }
         if asked.elapsed() > ENDING {
             let message = format!("the coordinator has not ended within {} seconds", ENDING.as_secs());
@@ -179,6 +179,5 @@ pub fn once(session: &Session) -> Result<(usize, Vec<String>)> {
     let loaded = home.load(session)?;
     let mut coordinator = Coordinator::begin(session, home, loaded, mpsc::channel().0)?;
     coordinator.round()?;
-    let problems = coordinator.problems.iter().map(|(about, what)| format!("{about}: {what}")).collect();
-    Ok((coordinator.started, problems))
+    Ok((coordinator.started, coordinator.problems_told()))
 }

@@ -1,7 +1,6 @@
 //! The daemon around the brain: it waits, and has rounds done.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -216,8 +215,7 @@ impl Daemon {
 
     /// Tells what has changed about it.
     fn tell(&mut self) {
-        let problems: Vec<String> =
-            self.coordinator.problems.iter().map(|(about, what)| format!("{about}: {what}")).collect();
+        let problems = self.coordinator.problems_told();
         if problems != self.told.problems || !self.told.looked {
             self.told = Told { problems, looked: true, ..self.told.clone() };
             let home = &self.coordinator.home;
@@ -250,15 +248,6 @@ impl Daemon {
 fn place(home: &Home) -> Option<[(u64, u64); 2]> {
     let number = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
     Some([number(&home.lock_file())?, number(&home.checkout)?])
-}
-
-/// Writes down that a coordinator is to end.
-pub fn put_wish(home: &Home, wish: Wish) -> Result<()> {
-    let text = serde_json::to_vec(&wish).expect("a wish has only text keys");
-    let file = home.wish_file();
-    let new = file.with_extension("new");
-    let written = File::create(&new).and_then(|mut out| out.write_all(&text)).and_then(|()| fs::rename(&new, &file));
-    Ok(written.map_err(StoreError::io(format!("writing {}", file.display())))?)
 }
 
 impl Coordinator {

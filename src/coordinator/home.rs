@@ -5,19 +5,20 @@ use std::fs::{self, DirBuilder};
 use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::draft::Ids;
-use crate::domain::name::Actor;
+use crate::domain::name::{Actor, is_plain};
+use crate::domain::time::Timestamp;
 use crate::environment::RandomIds;
 use crate::error::{Class, Error, Result};
 use crate::session::Session;
 use crate::store::derived;
 use crate::store::{StoreError, StoreResult};
 
-use super::config::{Config, Rules, SAMPLE};
+use super::config::{Config, SAMPLE};
 
 /// The file of the configuration, in the folder of the mirror.
 const CONFIG: &str = "coordinator.json";
@@ -46,10 +47,7 @@ pub struct Loaded {
 impl Loaded {
     /// A configuration without agents: for whoever only ends what is there.
     pub fn nothing() -> Self {
-        let (poll_interval_secs, sync_interval_secs) = (5.0, 5.0);
-        let (agent_pool, dispatch_rules) = (Vec::new(), Rules::default());
-        let config = Config { agent_pool, dispatch_rules, poll_interval_secs, sync: None, sync_interval_secs };
-        Self { config, text: String::new() }
+        Self { config: Config::default(), text: String::new() }
     }
 }
 
@@ -134,10 +132,10 @@ impl Home {
 
     /// While git changes the checkout it cannot be told whether the configuration comes with a commit.
     fn refuse_while_git_works(session: &Session) -> Result<()> {
-        if !session.store.git_dir().join("index.lock").exists() {
+        let lock = index_lock(session);
+        if !lock.exists() {
             return Ok(());
         }
-        let lock = session.store.git_dir().join("index.lock");
         let message = format!(
             "git is changing this checkout ({}): whether the configuration came with a commit shows afterwards",
             lock.display()
@@ -148,9 +146,7 @@ impl Home {
 
     /// Whether git's lock has been there for long: whoever made it may have been killed.
     pub fn is_lock_old(&self, session: &Session) -> bool {
-        let made = fs::metadata(session.store.git_dir().join("index.lock")).and_then(|meta| meta.modified()).ok();
-        let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(session.now().millis()).unwrap_or(0));
-        made.and_then(|made| now.duration_since(made).ok()).is_some_and(|age| age > OLD_LOCK)
+        derived::age(&index_lock(session), session.now()).is_some_and(|age| age > OLD_LOCK)
     }
 
     /// The configuration's text. Never waits, as a pipe would have it, and reads no more than a configuration has.
@@ -221,7 +217,7 @@ impl Home {
             .hint(format!("git rm --cached {}, and look at what it runs", path.display())))
     }
 
-    /// Writes the sample configuration. False when there is one and `force` is not said.
+    /// Writes the sample configuration. Refused when there is one and `force` is not said.
     pub fn write_sample(&self, force: bool) -> Result<()> {
         let file = self.config.display();
         if self.config.exists() && !force {
@@ -251,8 +247,7 @@ impl Home {
             self.make()?;
         }
         let id = RandomIds::default().random().simple().to_string();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let host: String = host.unwrap_or("here").chars().filter(|c| plain(*c)).take(64).collect();
+        let host: String = host.unwrap_or("here").chars().filter(|c| is_plain(*c)).take(64).collect();
         let name: Actor = format!("coordinator:{host}-{}", &id[..6]).parse().map_err(Error::usage)?;
         let own = OwnName { name: name.clone(), place, checkout: self.checkout.clone() };
         self.write_json(&file, &own)?;
@@ -266,17 +261,19 @@ impl Home {
     }
 
     /// Takes logs away that nobody has written to for a month.
-    pub fn forget_old_logs(&self, now: SystemTime) {
-        let old = |path: &Path| {
-            let written = fs::metadata(path).and_then(|meta| meta.modified()).ok();
-            written.and_then(|at| now.duration_since(at).ok()).is_some_and(|age| age > KEPT_LOGS)
-        };
+    pub fn forget_old_logs(&self, now: Timestamp) {
+        let old = |path: &Path| derived::age(path, now).is_some_and(|age| age > KEPT_LOGS);
         for agent in fs::read_dir(&self.logs).into_iter().flatten().flatten() {
             for log in fs::read_dir(agent.path()).into_iter().flatten().flatten().filter(|log| old(&log.path())) {
                 let _ = fs::remove_file(log.path());
             }
         }
     }
+}
+
+/// What git holds while it changes the checkout.
+fn index_lock(session: &Session) -> PathBuf {
+    session.store.git_dir().join("index.lock")
 }
 
 /// The code of the error that git is changing the checkout.

@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A log grows to this many bytes, and is then put aside.
-pub const LARGEST: u64 = 10 << 20;
+const LARGEST: u64 = 10 << 20;
 /// So many older parts of it are kept: `.1` is the newest.
 const PARTS: u32 = 2;
 

@@ -1,7 +1,8 @@
 //! The coordinator: hands ready issues to agents, watches them, and takes work back.
 //!
 //! Read it in this order. [`plan`] is the brain, a pure function. `round` looks at everything and asks it, `act` does
-//! what it says: one change of the tracker, then the processes. [`daemon`] waits between rounds. [`assignment`] is what
+//! what it says: one change of the tracker, then the processes. `care` knows the processes and `signs` whether they are
+//! at work, `reach` where issues are claimed. [`daemon`] waits between rounds. [`assignment`] is what
 //! is remembered of one issue at one agent, [`runner`] the process that stands between the two: it outlives the
 //! coordinator. [`control`] is what people do from outside.
 //!

@@ -179,7 +179,7 @@ fn standing<'i>(process: &Running, issue: Option<&'i Issue>) -> Standing<'i> {
             State::InProgress => Standing::InProgress(claim),
             _ => Standing::Parked,
         },
-        Some((_, claim)) if is_anew(process, claim) => Standing::Anew(claim),
+        Some((_, claim)) if is_anew(claim, &process.actor, process.place.as_deref()) => Standing::Anew(claim),
         Some(_) => Standing::Anothers,
         None => Standing::Over,
     }
@@ -258,7 +258,7 @@ fn take_back_from_others(
     };
     let anew = |issue: &Issue, claim: &Claim| {
         let on = |process: &&Running| process.issue == issue.id && lives(process);
-        running.iter().filter(on).any(|process| is_anew(process, claim))
+        running.iter().filter(on).any(|process| is_anew(claim, &process.actor, process.place.as_deref()))
     };
     for entry in table.issues().filter(|entry| entry.state() == State::InProgress) {
         let Some(end) = entry.lease_end() else { continue };
@@ -330,8 +330,8 @@ fn hand_out(
 }
 
 /// Whether a claim on its issue is one that an agent has made by itself, in the place where it works.
-fn is_anew(process: &Running, claim: &Claim) -> bool {
-    claim.by == process.actor && claim.keeper.is_none() && claim.worktree == process.place
+pub fn is_anew(claim: &Claim, actor: &Actor, place: Option<&str>) -> bool {
+    claim.by == *actor && claim.keeper.is_none() && claim.worktree.as_deref() == place
 }
 
 fn lives(process: &Running) -> bool {

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use crate::domain::snapshot::Snapshot;
-use crate::store::StoreError;
 use crate::sync::{Pushing, Remote, shared_with, sync};
 
 use super::round::Coordinator;
@@ -23,13 +22,11 @@ pub enum Reach {
 
 impl Coordinator {
     /// Where issues are claimed now. Where that is a remote, it is synced with when the last time is long enough ago.
-    pub(super) fn reach(&mut self) -> Reach {
+    pub(super) fn reach(&mut self, state: &dyn Snapshot) -> Reach {
         let wanted = match self.loaded.config.sync {
             Some(wanted) => wanted,
             None => {
-                let settings =
-                    self.session.view().and_then(|view| Ok(view.state.settings().map_err(StoreError::from)?));
-                let scope = settings.ok().and_then(|settings| settings.claims_remotely());
+                let scope = state.settings().ok().and_then(|settings| settings.claims_remotely());
                 scope.unwrap_or_else(|| shared_with(&self.session))
             }
         };

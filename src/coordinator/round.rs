@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::domain::id::{EventId, IssueId};
 use crate::domain::issue::Issue;
@@ -71,7 +71,7 @@ impl Coordinator {
     pub fn begin(session: &Session, home: Home, loaded: Loaded, wakes: Sender<Message>) -> Result<Self> {
         let own = home.own_name(session.environment.host().as_deref())?;
         let session = own_session(session, &own, &home)?;
-        home.forget_old_logs(UNIX_EPOCH + Duration::from_millis(u64::try_from(session.now().millis()).unwrap_or(0)));
+        home.forget_old_logs(session.now());
         let mut coordinator = Self {
             home,
             own,
@@ -107,8 +107,12 @@ impl Coordinator {
             self.session = self.session.reopen()?;
             self.opened = Instant::now();
         }
-        let reach = self.reach();
-        let view = self.session.view()?;
+        let mut view = self.session.view()?;
+        let reach = self.reach(&view.state);
+        if !matches!(reach, Reach::Here) {
+            // A sync may have brought something.
+            view = self.session.view()?;
+        }
         self.notice_holders(&view.state);
         let running = self.running();
         let plan = self.plan(&view.state, &running, &reach)?;
@@ -230,6 +234,11 @@ impl Coordinator {
         }
         self.home.forget(token);
         self.signs.end(token);
+    }
+
+    /// What is wrong, in words.
+    pub fn problems_told(&self) -> Vec<String> {
+        self.problems.iter().map(|(about, what)| format!("{about}: {what}")).collect()
     }
 
     /// Notes something that is wrong, and says so once.

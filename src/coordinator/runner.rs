@@ -24,7 +24,7 @@ use super::assignment::{self, Assignment, Word, report};
 use super::log::Log;
 
 /// How long an agent has to end when it is told to, before it is killed.
-pub const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
 /// How long those have that an agent left running.
 const AFTERMATH: Duration = Duration::from_secs(2);
 /// How long output may be on its way after everybody who could write it is gone.
@@ -41,7 +41,8 @@ pub fn run(record: &Path) -> io::Result<()> {
     let mut reports = File::from(rustix::stdio::stdin().try_clone_to_owned()?);
     report(&mut reports, &Word::Runner(std::process::id()));
     let (sender, happenings) = mpsc::channel();
-    tell_when_asked(&sender)?;
+    let asked = sender.clone();
+    on_end_asked(move || asked.send(Happening::Told).unwrap_or_default())?;
     adopt_orphans();
     let said = match assignment::read(record).and_then(|assignment| start(&assignment, &mut reports)) {
         Ok(started) => started.wait(&sender, &happenings)?,
@@ -49,11 +50,6 @@ pub fn run(record: &Path) -> io::Result<()> {
     };
     report(&mut reports, &said);
     Ok(())
-}
-
-fn tell_when_asked(sender: &Sender<Happening>) -> io::Result<()> {
-    let sender = sender.clone();
-    on_end_asked(move || drop(sender.send(Happening::Told)))
 }
 
 /// An agent that runs.
@@ -87,10 +83,7 @@ fn place(assignment: &Assignment) -> io::Result<PathBuf> {
     let git = Git::in_work_tree(&place.git_dir, place.checkout.as_deref());
     let (actor, keeper) = (assignment.actor.clone(), Some(assignment.keeper.clone()));
     let acting = Acting { actor, issue: assignment.issue, token: assignment.token, keeper };
-    match worktree::make(&git, &place.path, &acting) {
-        Ok(path) => Ok(path),
-        Err(error) => Err(io::Error::other(error.message)),
-    }
+    worktree::make(&git, &place.path, &acting).map_err(|error| io::Error::other(error.message))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that starts agents")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Sender;
 
@@ -23,7 +24,7 @@ pub fn start(
     assignment: &Assignment,
     env: &BTreeMap<String, String>,
 ) -> io::Result<Child> {
-    let program = session.environment.program.as_ref().ok_or_else(|| io::Error::other("this program is not found"))?;
+    let program = program(session)?;
     // INVARIANT: the file is locked from before the process begins until its end: it inherits the lock.
     let run = home.claim_run_file(assignment.token)?;
     let record = home.record(assignment.token);
@@ -37,6 +38,11 @@ pub fn start(
     command.env("JIT_ISSUE", assignment.issue.to_string()).env("JIT_AGENT", assignment.actor.as_str());
     command.env("JIT_CLAIM", assignment.token.to_string()).env("JIT_REPO", &home.checkout);
     command.spawn()
+}
+
+/// This very program.
+pub fn program(session: &Session) -> io::Result<&Path> {
+    session.environment.program.as_deref().ok_or_else(|| io::Error::other("this program is not found"))
 }
 
 /// Runs a command in the place of this shell without the files that whoever started us had open: a lock that a scheduler

@@ -114,10 +114,19 @@ fn check_label(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a character can stand in names that are parts of paths and actors: a letter, a digit, `.`, `_` or `-`.
+pub fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+/// Whether a text is such characters alone, the first a letter or digit.
+pub fn is_plain_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_plain)
+}
+
 fn check_gate_key(text: &str) -> Result<(), String> {
     one_line("a gate's key", text, 64)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if !text.chars().all(plain) || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+    if !is_plain_name(text) {
         return Err("a gate's key has letters, digits, `.`, `_` and `-`, like `unit-tests`".to_owned());
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
@@ -76,12 +76,10 @@ impl Runs {
 
     /// Forgets what is long ago.
     pub fn forget(&self, now: Timestamp) {
-        let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
         for entry in entries.flatten() {
-            let made = entry.metadata().and_then(|data| data.modified()).ok();
-            let age = made.and_then(|made| now.duration_since(made).ok());
-            if age.is_some_and(|age| age > KEPT_FOR) && !file_lock::is_held(&entry.path()) {
+            if derived::age(&entry.path(), now).is_some_and(|age| age > KEPT_FOR) && !file_lock::is_held(&entry.path())
+            {
                 drop(fs::remove_file(entry.path()));
             }
         }

@@ -104,12 +104,13 @@ impl Hub<'_> {
             },
             None => None,
         };
-        if let Some(old) = moved.old.as_ref().and_then(read) {
+        let old = moved.old.as_ref().and_then(read);
+        if let Some(old) = &old {
             // Whoever has recorded a claim does not give up its ticket: the claim ends first.
             let recorded = issue.as_ref().and_then(|issue| issue.claim.as_ref()?.remote.as_ref());
             let recorded = recorded.is_some_and(|remote| remote.nonce == old.nonce);
             let renewed =
-                new.as_ref().is_some_and(|new| new.renews(&old) && (!recorded || new.expires_at >= old.expires_at));
+                new.as_ref().is_some_and(|new| new.renews(old) && (!recorded || new.expires_at >= old.expires_at));
             if !renewed && old.holds(issue.as_ref(), self.session.now()) {
                 return broken(&format!("{} holds the issue", old.by));
             }
@@ -118,7 +119,7 @@ impl Hub<'_> {
             }
         }
         let last = issue.as_ref().and_then(|issue| issue.last_claim.as_ref()).map_or(0, |last| last.generation);
-        let old = moved.old.as_ref().and_then(read).map(|old| old.generation);
+        let old = old.map(|old| old.generation);
         if let Some(new) = new {
             if old.is_none() && new.generation <= last {
                 return broken("its number was given out");

@@ -9,7 +9,6 @@ mod there;
 mod underway;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,14 +20,12 @@ use crate::hooks::Protected;
 use crate::progress::Echo;
 use crate::session::{Session, View};
 use crate::store::CommitId;
-use crate::sync::{self, Remote};
+use crate::sync::{self, PATIENCE, Remote};
 use crate::verify::{Asked, examine_and_run};
 
 use decide::{Record, record_of};
 use underway::Underway;
 
-/// How long a landing goes on while others keep moving the branch or the tracker. Gates have limits of their own.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// So many commits back it is looked whether one of a landed branch was not recorded.
 const LOOKED_AT: &str = "200";
 

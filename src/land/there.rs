@@ -6,11 +6,11 @@ use crate::error::{Class, Error, Result};
 use crate::git_process::{Fetch, Push, Update};
 use crate::store::{Backend, StoreError, ancestry};
 use crate::sync::claims::settle;
-use crate::sync::{Deadline, Listing, Pushing, Remote, Tries, gather, join, remember, sync};
+use crate::sync::{Deadline, Listing, PATIENCE, Pushing, Remote, Tries, gather, join, remember, sync};
 
 use super::decide::Record;
 use super::underway::Underway;
-use super::{Found, Heads, Landed, Landing, PATIENCE, Prepared};
+use super::{Found, Heads, Landed, Landing, Prepared};
 
 /// So often others may be faster before it is given up.
 const ATTEMPTS: usize = 20;

@@ -4,14 +4,13 @@
 //! there find it, and it goes when the worktree goes.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{EventId, IssueId};
 use crate::domain::name::Actor;
-use crate::store::{StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult, derived};
 
 use super::Session;
 
@@ -41,12 +40,9 @@ impl Acting {
     /// Writes it down.
     pub fn write(&self, git_dir: &Path) -> StoreResult<()> {
         let path = git_dir.join(FILE);
-        let text = serde_json::to_vec_pretty(self).expect("names have only text keys");
-        let new = git_dir.join(format!("{FILE}.{}", self.token));
-        let written = fs::File::create(&new)
-            .and_then(|mut file| file.write_all(&text).and_then(|()| file.write_all(b"\n")))
-            .and_then(|()| fs::rename(&new, &path));
-        written.map_err(StoreError::io(format!("writing {}", path.display())))
+        let text = serde_json::to_string_pretty(self).expect("names have only text keys");
+        derived::write(&path, |out| writeln!(out, "{text}"))
+            .map_err(StoreError::io(format!("writing {}", path.display())))
     }
 }
 

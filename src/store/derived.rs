@@ -4,8 +4,11 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
+
+use crate::domain::time::Timestamp;
 
 /// How the names of files begin that are not yet in place.
 pub const TEMPORARY: &str = "tmp_index_";
@@ -15,6 +18,12 @@ pub fn open(path: &Path) -> Option<File> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
     file.metadata().is_ok_and(|meta| meta.is_file()).then_some(file)
+}
+
+/// How long before `now` a file was written: no time at all when that lies ahead, `None` when there is none.
+pub fn age(path: &Path, now: Timestamp) -> Option<Duration> {
+    let written = fs::metadata(path).and_then(|meta| meta.modified()).ok()?;
+    Some(now.system().duration_since(written).unwrap_or_default())
 }
 
 /// Writes a file in one step. Its folder is made where it is missing, and says who may read the file.

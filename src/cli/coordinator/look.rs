@@ -35,7 +35,7 @@ impl Status {
         let home = Home::of(session);
         let told = home.told().filter(|_| home.is_at_work());
         let mut problems = told.as_ref().map(|told| told.problems.clone()).unwrap_or_default();
-        let living: Vec<_> = home.known().into_iter().filter(|known| home.lives(known.token)).collect();
+        let living = home.running();
         let config = match home.load(session) {
             Ok(loaded) => Some(loaded.config),
             Err(error) if error.code == "no_config" => None,

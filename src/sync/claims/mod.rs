@@ -86,6 +86,9 @@ pub fn scope(session: &Session, wish: Wish) -> Result<Scope> {
 
 /// Whether the operation of the caller's key was carried out already: then its result is given again.
 fn is_repeated(session: &Session) -> Result<bool> {
+    if !session.names_operation() {
+        return Ok(false);
+    }
     let tip = session.store.tip()?.ok_or_else(|| session.absence())?;
     Ok(session.done_before(&tip)?.is_some())
 }

@@ -21,7 +21,7 @@ use crate::sync::Deadline;
 use crate::sync::remote::{Listing, Remote};
 use crate::sync::tries::Tries;
 
-use super::ticket::{self, CLAIMS, claim_ref};
+use super::ticket::{self, CLAIMS, claim_ref, issue_of};
 use super::{Attempt, Outcome, PATIENCE, look, or_locally};
 
 /// Gives what can be claimed in a state, in the order of work.
@@ -99,14 +99,14 @@ fn held(
     let mut held = BTreeSet::new();
     match fetch {
         Some(_) => known.extend(unknown),
-        None => held.extend(unknown.iter().filter_map(|(name, _)| name.strip_prefix(CLAIMS)?.parse::<IssueId>().ok())),
+        None => held.extend(unknown.iter().filter_map(|(name, _)| issue_of(name))),
     }
     let deadline = fetch.unwrap_or(Deadline::after(PATIENCE));
     let read = ticket::read(session, remote, &known, deadline)?;
     // What cannot be read is somebody's: there are other issues.
     let read_refs: BTreeSet<String> = read.iter().map(|ticket| claim_ref(ticket.issue)).collect();
     let unread = known.iter().filter(|(name, _)| !read_refs.contains(name));
-    held.extend(unread.filter_map(|(name, _)| name.strip_prefix(CLAIMS)?.parse::<IssueId>().ok()));
+    held.extend(unread.filter_map(|(name, _)| issue_of(name)));
     for ticket in read {
         let issue = view.state.issue(ticket.issue).map_err(StoreError::from)?;
         if ticket.holds(issue.as_ref(), session.now()) {

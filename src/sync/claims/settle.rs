@@ -14,7 +14,7 @@ use crate::store::{CommitId, StoreError};
 use crate::sync::remote::{Listing, Remote};
 use crate::sync::{Deadline, Pushing, shared_with, sync};
 
-use super::ticket::{self, CLAIMS, Intent, Ticket, claim_ref};
+use super::ticket::{self, Intent, Ticket, claim_ref, issue_of};
 
 /// How long the end of a claim may take to be told to the remote. The next sync does it otherwise.
 const BRIEFLY: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub fn settle(
     let mut over = Vec::new();
     let mut unknown = Vec::new();
     for (name, object) in &listing.others {
-        let Some(id) = name.strip_prefix(CLAIMS).and_then(|id| id.parse::<IssueId>().ok()) else { continue };
+        let Some(id) = issue_of(name) else { continue };
         let Some(issue) = state.issue(id).map_err(StoreError::from)? else { continue };
         let is_it = |remote: Option<&crate::domain::issue::Published>| {
             remote.is_some_and(|remote| remote.object.as_ref() == Some(object))

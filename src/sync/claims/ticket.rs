@@ -32,6 +32,11 @@ pub fn claim_ref(id: IssueId) -> String {
     format!("{CLAIMS}{id}")
 }
 
+/// The issue whose claim a ref stands for; `None` for another ref.
+pub fn issue_of(name: &str) -> Option<IssueId> {
+    name.strip_prefix(CLAIMS)?.parse().ok()
+}
+
 /// A claim as the remote keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ticket {

@@ -2,6 +2,8 @@
 //!
 //! It names commands to run, so it is local to a checkout and never shared.
 
+mod checks;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::name::{Actor, Label};
+use crate::domain::name::{Actor, Label, is_plain_name};
 use crate::domain::state::Priority;
 use crate::error::{Class, Error, Result};
 
@@ -19,19 +21,19 @@ use crate::error::{Class, Error, Result};
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The agents.
-    #[serde(deserialize_with = "distinct_agents")]
+    #[serde(deserialize_with = "checks::distinct_agents")]
     pub agent_pool: Vec<Agent>,
     /// How work is handed out.
     #[serde(default)]
     pub dispatch_rules: Rules,
     /// How often everything is looked at when nothing has changed, in seconds.
-    #[serde(default = "poll_interval", deserialize_with = "positive")]
+    #[serde(default = "poll_interval", deserialize_with = "checks::positive")]
     pub poll_interval_secs: f64,
     /// Whether issues are claimed through the remote, for all its clones; `null` as `jit issue claim` does here.
     #[serde(default)]
     pub sync: Option<bool>,
     /// How often the remote is asked, in seconds.
-    #[serde(default = "sync_interval", deserialize_with = "positive")]
+    #[serde(default = "sync_interval", deserialize_with = "checks::positive")]
     pub sync_interval_secs: f64,
 }
 
@@ -44,13 +46,13 @@ pub struct Agent {
     /// Its kind: the first part of the actor `agent_type:id`.
     pub agent_type: Name,
     /// The command, split into words as a shell would. The issue's id comes last.
-    #[serde(deserialize_with = "command")]
+    #[serde(deserialize_with = "checks::command")]
     pub command: String,
     /// More arguments, as they are.
-    #[serde(default, deserialize_with = "arguments")]
+    #[serde(default, deserialize_with = "checks::arguments")]
     pub args: Vec<String>,
     /// How many issues it works on at a time.
-    #[serde(default = "one", deserialize_with = "count")]
+    #[serde(default = "one", deserialize_with = "checks::count")]
     pub max_concurrent: u32,
     /// It takes only issues with one of these labels; every issue when there are none.
     #[serde(default)]
@@ -59,7 +61,7 @@ pub struct Agent {
     #[serde(default)]
     pub worktree: bool,
     /// More variables for its environment.
-    #[serde(default, deserialize_with = "variables")]
+    #[serde(default, deserialize_with = "checks::variables")]
     pub env: BTreeMap<String, String>,
 }
 
@@ -68,16 +70,16 @@ pub struct Agent {
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
     /// Priorities, the first first; each once.
-    #[serde(deserialize_with = "each_priority")]
+    #[serde(deserialize_with = "checks::each_priority")]
     pub priority_order: Vec<Priority>,
     /// How long an agent may show no sign of life, and the length of its lease, in minutes.
-    #[serde(deserialize_with = "positive")]
+    #[serde(deserialize_with = "checks::positive")]
     pub stall_timeout_minutes: f64,
     /// How many tries may fail before an issue is left to people.
-    #[serde(deserialize_with = "count")]
+    #[serde(deserialize_with = "checks::count")]
     pub max_attempts: u32,
     /// How long after a failed try the next one comes, in seconds; twice as long after each further one.
-    #[serde(deserialize_with = "not_negative")]
+    #[serde(deserialize_with = "checks::not_negative")]
     pub retry_backoff_secs: f64,
 }
 
@@ -88,6 +90,19 @@ impl Default for Rules {
             stall_timeout_minutes: 30.0,
             max_attempts: 3,
             retry_backoff_secs: 30.0,
+        }
+    }
+}
+
+/// No agents, and everything else as it is when it is not said.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            agent_pool: Vec::new(),
+            dispatch_rules: Rules::default(),
+            poll_interval_secs: poll_interval(),
+            sync: None,
+            sync_interval_secs: sync_interval(),
         }
     }
 }
@@ -114,8 +129,7 @@ impl fmt::Display for Name {
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        match text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
+        match text.len() <= 64 && is_plain_name(&text) {
             true => Ok(Self(text)),
             false => Err(D::Error::custom(format!(
                 "`{text}` is no name; 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit"
@@ -183,9 +197,6 @@ impl Config {
 /// However often a try has failed, the next one waits no longer than this, unless the first wait is longer already.
 const LONGEST_BACKOFF_SECS: f64 = 3600.0;
 
-/// No span in the configuration is longer: a year, in seconds or minutes alike.
-const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
-
 fn one() -> u32 {
     1
 }
@@ -198,100 +209,8 @@ fn sync_interval() -> f64 {
     5.0
 }
 
-fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
-    match f64::deserialize(deserializer)? {
-        span if span > 0.0 && span <= LONGEST => Ok(span),
-        span => Err(D::Error::custom(format!("{span} is out of range; more than 0, at most {LONGEST}"))),
-    }
-}
-
-fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
-    match f64::deserialize(deserializer)? {
-        span if (0.0..=LONGEST).contains(&span) => Ok(span),
-        span => Err(D::Error::custom(format!("{span} is out of range; 0 to {LONGEST}"))),
-    }
-}
-
-fn count<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<u32, D::Error> {
-    match u32::deserialize(deserializer)? {
-        count @ 1..=1000 => Ok(count),
-        count => Err(D::Error::custom(format!("{count} is out of range; 1 to 1000"))),
-    }
-}
-
-fn command<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match shlex::split(&text) {
-        None => Err(D::Error::custom("a quote is not closed")),
-        Some(words) if words.first().is_none_or(String::is_empty) => Err(D::Error::custom("a command is missing")),
-        Some(_) if text.contains('\0') => Err(D::Error::custom("a command holds no NUL")),
-        Some(_) => Ok(text),
-    }
-}
-
-fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<String>, D::Error> {
-    let args = Vec::<String>::deserialize(deserializer)?;
-    match args.iter().any(|arg| arg.contains('\0')) {
-        true => Err(D::Error::custom("an argument holds no NUL")),
-        false => Ok(args),
-    }
-}
-
-fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<BTreeMap<String, String>, D::Error> {
-    let variables = BTreeMap::<String, String>::deserialize(deserializer)?;
-    for (name, value) in &variables {
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            return Err(D::Error::custom(format!("`{name}` is no variable that a process can have")));
-        }
-        if OWN_VARIABLES.contains(&name.as_str()) {
-            return Err(D::Error::custom(format!("{name} is set by the coordinator")));
-        }
-    }
-    Ok(variables)
-}
-
 /// What the coordinator itself tells an agent.
 pub const OWN_VARIABLES: &[&str] = &["JIT_ISSUE", "JIT_AGENT", "JIT_CLAIM", "JIT_REPO"];
-
-fn each_priority<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Priority>, D::Error> {
-    let order = Vec::<Priority>::deserialize(deserializer)?;
-    let times = |wanted: &Priority| order.iter().filter(|priority| *priority == wanted).count();
-    match Priority::ALL.iter().find(|priority| times(priority) != 1) {
-        None => Ok(order),
-        Some(priority) if times(priority) == 0 => {
-            Err(D::Error::custom(format!("{priority} is missing; every priority has its place")))
-        }
-        Some(priority) => Err(D::Error::custom(format!("{priority} is named twice"))),
-    }
-}
-
-fn distinct_agents<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Agent>, D::Error> {
-    struct Agents;
-
-    impl<'de> serde::de::Visitor<'de> for Agents {
-        type Value = Vec<Agent>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of agents")
-        }
-
-        // One by one, so that the line of a second one of the same name is known.
-        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Self::Value, A::Error> {
-            let mut agents: Vec<Agent> = Vec::new();
-            while let Some(agent) = seq.next_element::<Agent>()? {
-                if agents.iter().any(|known| known.id == agent.id) {
-                    return Err(A::Error::custom(format!("two agents are called {}", agent.id)));
-                }
-                agents.push(agent);
-            }
-            if agents.is_empty() {
-                return Err(A::Error::custom("there is no agent"));
-            }
-            Ok(agents)
-        }
-    }
-    deserializer.deserialize_seq(Agents)
-}
 
 /// What `init-config` writes: a lead and a worker, whose commands are to be replaced.
 pub const SAMPLE: &str = r#"{
