@@ -14,6 +14,7 @@
 //! - [`hooks`] is what git calls; [`verify`] asks whether commits are what their issues want.
 //! - [`sync`] makes one tracker of many clones, by plain git.
 //! - [`land`] moves code and tracker together.
+//! - [`plan`] reads break-downs of work as people and agents write them.
 //! - [`worktree`] gives each issue a place of its own to work in.
 //! - [`mirror`] writes the plain files from a commit that was loaded.
 //! - [`report`] holds the results, and the one place that prints; [`error`] the words and exit codes of failures.
@@ -29,6 +30,7 @@ mod git_process;
 pub mod hooks;
 pub mod land;
 pub mod mirror;
+pub mod plan;
 mod processes;
 pub mod progress;
 pub mod recovery;

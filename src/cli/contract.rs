@@ -9,8 +9,8 @@ use crate::domain::issue::Issue;
 use crate::error::Class;
 use crate::land::Landed;
 use crate::report::{
-    admin, conflicts, coordinator, event, gate, gate_run, graph, history, hooks, issue, list, status, sync, verify,
-    worktree,
+    admin, conflicts, coordinator, event, gate, gate_run, graph, history, hooks, issue, list, plan, status, sync,
+    verify, worktree,
 };
 use crate::store::exchange::GateLine;
 
@@ -62,6 +62,11 @@ fn rows() -> Value {
 fn whole_or_fields() -> Value {
     let fields = json!({ "type": "object", "description": "the fields asked for" });
     any_of(vec![shape::<issue::IssueDoc>(), shape::<issue::IssueDocs>(), fields])
+}
+
+/// What became of a plan, or the schema of plans.
+fn applied_or_schema() -> Value {
+    any_of(vec![shape::<plan::Applied>(), json!({ "type": "object", "description": "a JSON Schema" })])
 }
 
 /// What gave way, or one value of it.
@@ -189,6 +194,12 @@ pub const CONTRACTS: &[Contract] = &[
     Contract { errors: &[NotFound, Outside], ..read("gc", "nothing", shape::<admin::Collected>) },
     Contract { stream: true, errors: &[Unexpected, NotFound], ..read("export", "a line an issue", export_line) },
     Contract { shape: shape::<admin::Imported>, errors: &[NotFound, Refused, Exists, Outside], ..change("import") },
+    Contract {
+        shape: applied_or_schema,
+        stdout: "a line an issue: its key and its id; with --dry-run a tree",
+        errors: &[NotFound, Refused, Lost, Outside],
+        ..change("apply")
+    },
     read("help", "the page", shape::<admin::Page>),
 ];
 

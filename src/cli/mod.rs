@@ -1,5 +1,6 @@
 //! The command line: one noun a file, an argument struct and a short function a verb. clap lives only here.
 
+mod apply;
 mod common;
 mod config;
 mod conflicts;
@@ -124,6 +125,7 @@ enum Command {
     Gc(gc::Gc),
     Export(export::Export),
     Import(import::Import),
+    Apply(apply::Apply),
     Help(help::Help),
     #[command(subcommand, hide = true)]
     Registry(gate::Registry),
@@ -201,6 +203,7 @@ impl Command {
             Command::Gc(command) => command.run(session),
             Command::Export(command) => command.run(session),
             Command::Import(command) => command.run(session),
+            Command::Apply(command) => command.run(session),
             Command::Registry(command) => command.run(session),
             Command::List(command) => command.run(session),
             Command::Show(command) => command.run(session),

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod merge;
 pub mod name;
 pub mod ops;
+pub mod plan;
 pub mod query;
 pub mod refusal;
 pub mod replay;

@@ -63,6 +63,12 @@ validated_text!(
     check_gate_key
 );
 validated_text!(
+    /// What an issue is called in a plan, or the plan itself: letters, digits, `.`, `_` and `-`, at most 100, the first
+    /// a letter or digit.
+    PlanKey,
+    check_plan_key
+);
+validated_text!(
     /// The title of an issue: one line of 1 to 500 characters.
     Title,
     check_title
@@ -128,6 +134,20 @@ fn check_gate_key(text: &str) -> Result<(), String> {
     one_line("a gate's key", text, 64)?;
     if !is_plain_name(text) {
         return Err("a gate's key has letters, digits, `.`, `_` and `-`, like `unit-tests`".to_owned());
+    }
+    Ok(())
+}
+
+/// The one of `known` words that was probably meant, where one is near.
+pub fn nearest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let (distance, word) = known.map(|word| (strsim::damerau_levenshtein(word, given), word)).min()?;
+    (distance <= 2 && distance < given.chars().count()).then_some(word)
+}
+
+fn check_plan_key(text: &str) -> Result<(), String> {
+    one_line("a key", text, 100)?;
+    if !is_plain_name(text) {
+        return Err(format!("`{text}` is no key: letters, digits, `.`, `_` and `-`, like `login-endpoint`"));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::id::{IdPrefix, IssueId};
 use super::issue::Claim;
 use super::name::{Actor, GateKey, OpId};
+use super::plan::Misfit;
 use super::snapshot::Unreadable;
 use super::state::{GateStatus, State};
 use super::time::Timestamp;
@@ -99,6 +100,8 @@ pub enum Refusal {
     NothingReady,
     /// A limit on the size or number of things would be passed.
     TooLarge { what: String, limit: String },
+    /// Parts of a plan do not fit the tracker, or one another.
+    Plan(Vec<Misfit>),
     /// A value is not valid.
     Invalid { what: String, why: String },
     /// The operation id belongs to another command.

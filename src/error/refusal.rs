@@ -216,6 +216,10 @@ fn invalid(refusal: &Refusal) -> Error {
         Refusal::TooLarge { what, limit } => {
             usage("too_large", format!("{what}: the limit is {limit}")).details(json!({ "limit": limit }))
         }
+        Refusal::Plan(misfits) => {
+            let whys: Vec<&str> = misfits.iter().map(|misfit| misfit.why.as_str()).collect();
+            usage("invalid_plan", whys.join("; "))
+        }
         Refusal::Invalid { what, why } => usage("invalid_value", format!("{what}: {why}")),
         Refusal::OpIdReused { op_id, command } => usage(
             "op_id_reused",

@@ -80,44 +80,59 @@ struct Pending {
     depth: usize,
 }
 
-impl Render for Graph {
-    /// A drawing in which each issue's dependencies stand below it; what was drawn above is not repeated.
-    fn human(&self, text: &mut Text) {
-        let mut drawn = BTreeSet::new();
-        let root = |id: &IssueId| Pending { id: *id, indent: String::new(), last: None, depth: 0 };
-        // INVARIANT: a stack, not recursion: a chain of a hundred thousand issues must not overflow.
-        let mut stack: Vec<Pending> = self.roots.iter().rev().map(root).collect();
-        while let Some(Pending { id, indent, last, depth }) = stack.pop() {
-            let (branch, below) = match last {
-                None => ("", ""),
-                Some(false) => ("├─ ", "│  "),
-                Some(true) => ("└─ ", "   "),
-            };
-            let Some(node) = self.node(id) else {
-                text.line(&format!("{indent}{branch}{}  (not in the tracker)", id.short()));
-                continue;
-            };
-            let again = !drawn.insert(id) && !node.dependencies.is_empty();
-            let cut = self.depth.is_some_and(|most| depth >= most) && !node.dependencies.is_empty();
-            let note = if again {
-                "  (see above)"
-            } else if cut {
-                "  …"
-            } else {
-                ""
-            };
-            let line = format!("{indent}{branch}{}{note}", node.line(text));
-            text.line(&line);
-            if again || cut {
-                continue;
-            }
-            let indent = format!("{indent}{below}");
-            let count = node.dependencies.len();
-            for (at, dependency) in node.dependencies.iter().enumerate().rev() {
-                let last = Some(at + 1 == count);
-                stack.push(Pending { id: *dependency, indent: indent.clone(), last, depth: depth + 1 });
-            }
+/// An issue in a tree: its line, and what stands below it.
+pub struct Drawn {
+    /// The line.
+    pub line: String,
+    /// What it waits for.
+    pub below: Vec<IssueId>,
+}
+
+/// Draws a tree in which each issue's dependencies stand below it; what was drawn above is not repeated. `node` gives
+/// each issue that is there.
+pub fn draw(text: &mut Text, roots: &[IssueId], most: Option<usize>, node: impl Fn(IssueId, &Text) -> Option<Drawn>) {
+    let mut drawn = BTreeSet::new();
+    let root = |id: &IssueId| Pending { id: *id, indent: String::new(), last: None, depth: 0 };
+    // INVARIANT: a stack, not recursion: a chain of a hundred thousand issues must not overflow.
+    let mut stack: Vec<Pending> = roots.iter().rev().map(root).collect();
+    while let Some(Pending { id, indent, last, depth }) = stack.pop() {
+        let (branch, below) = match last {
+            None => ("", ""),
+            Some(false) => ("├─ ", "│  "),
+            Some(true) => ("└─ ", "   "),
+        };
+        let Some(node) = node(id, text) else {
+            text.line(&format!("{indent}{branch}{}  (not in the tracker)", id.short()));
+            continue;
+        };
+        let again = !drawn.insert(id) && !node.below.is_empty();
+        let cut = most.is_some_and(|most| depth >= most) && !node.below.is_empty();
+        let note = if again {
+            "  (see above)"
+        } else if cut {
+            "  …"
+        } else {
+            ""
+        };
+        text.line(&format!("{indent}{branch}{}{note}", node.line));
+        if again || cut {
+            continue;
         }
+        let indent = format!("{indent}{below}");
+        let count = node.below.len();
+        for (at, dependency) in node.below.iter().enumerate().rev() {
+            let last = Some(at + 1 == count);
+            stack.push(Pending { id: *dependency, indent: indent.clone(), last, depth: depth + 1 });
+        }
+    }
+}
+
+impl Render for Graph {
+    fn human(&self, text: &mut Text) {
+        draw(text, &self.roots, self.depth, |id, text| {
+            let node = self.node(id)?;
+            Some(Drawn { line: node.line(text), below: node.dependencies.clone() })
+        });
     }
 }
 

@@ -13,6 +13,7 @@ pub mod hooks;
 pub mod issue;
 pub mod land;
 pub mod list;
+pub mod plan;
 mod printer;
 pub mod progress;
 pub mod status;
@@ -49,6 +50,8 @@ pub enum Report {
     Follow(event::Follow),
     /// Lines that are made while they are written.
     Lines(Lines),
+    /// A plan that was applied.
+    Planned(plan::Applied),
     /// What was taken in.
     Imported(admin::Imported),
     /// What was tidied up.
@@ -205,6 +208,7 @@ impl Report {
             Report::Fsck(report) => report,
             Report::Page(report) => report,
             Report::Imported(report) => report,
+            Report::Planned(report) => report,
             Report::Collected(report) => report,
             Report::Events(_) | Report::Follow(_) | Report::Lines(_) | Report::Schema(_) | Report::Nothing => {
                 return None;

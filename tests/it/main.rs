@@ -44,6 +44,7 @@ mod looking;
 mod lookup;
 mod mirror;
 mod ownership;
+mod plans;
 mod races;
 mod remotes;
 mod seed;

@@ -112,6 +112,7 @@ fn results_have_the_shape_that_the_schema_promises() {
     repo.jit(&["gate", "add", &a, "quick"]).ok();
     let hub = repo.hub();
     repo.git(&["remote", "add", "origin", &hub]).ok();
+    repo.write("plan.yaml", "issues:\n  - key: a\n    title: Planned\n");
     repo.write("sketches", "{\"title\": \"sketched\"}\n");
     let calls: Vec<(&str, Vec<&str>)> = vec![
         ("init", vec![]),
@@ -197,6 +198,7 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("gc", vec!["--auto"]),
         ("export", vec![]),
         ("import", vec!["sketches"]),
+        ("apply", vec!["plan.yaml"]),
         ("help", vec!["states"]),
         ("issue reject", vec![&b, "--reason", "x"]),
         ("issue delete", vec![&b]),

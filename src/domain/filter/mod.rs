@@ -11,6 +11,7 @@ mod parse;
 
 use std::fmt;
 
+use super::name::nearest;
 use super::state::{GateStatus, Priority, State};
 use super::table::Entry;
 use super::time::Timestamp;
@@ -45,6 +46,8 @@ pub enum Condition {
     Holder(Option<Pattern>),
     /// A gate, and what is known of it.
     Gate(Pattern, Option<GateStatus>),
+    /// What it is called in a plan; of no plan without a pattern.
+    Plan(Option<Pattern>),
     /// The beginning of the id.
     Id(String),
     /// A part of the title, in small letters.
@@ -131,12 +134,9 @@ impl Fault {
     /// Says what is known instead, the nearest first where one is near.
     fn unknown<'k>(at: usize, why: &str, given: &str, known: impl Iterator<Item = &'k str>) -> Self {
         let known: Vec<&str> = known.collect();
-        let near = known.iter().map(|word| (strsim::damerau_levenshtein(word, given), *word)).min();
-        let way = match near {
-            Some((distance, word)) if distance <= 2 && distance < given.chars().count() => {
-                format!("did you mean `{word}`?")
-            }
-            _ => format!("one of {}", known.join(", ")),
+        let way = match nearest(given, known.iter().copied()) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!("one of {}", known.join(", ")),
         };
         Self::new(at, format!("{why}; {way}"))
     }
@@ -172,6 +172,7 @@ impl Condition {
             Condition::Gate(pattern, status) => {
                 issue.gates().any(|(key, known)| pattern.fits(key) && status.is_none_or(|status| status == known))
             }
+            Condition::Plan(pattern) => somebody_fits(pattern.as_ref(), issue.plan()),
             Condition::Id(prefix) => {
                 let id = issue.id().to_string();
                 id.starts_with(prefix) || id.replace('-', "").starts_with(prefix)

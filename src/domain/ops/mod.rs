@@ -10,6 +10,7 @@ pub mod issue;
 pub mod link;
 pub mod load;
 mod ownership;
+pub mod plan;
 pub mod state;
 pub mod talk;
 pub mod verdict;

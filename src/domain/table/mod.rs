@@ -46,7 +46,7 @@ pub struct Columns {
     pub rows: Vec<Row>,
     /// Labels, gates and dependencies, one after the other.
     pub lists: Vec<u32>,
-    /// Titles, one after the other.
+    /// Titles and the marks of plans, one after the other.
     pub text: String,
     /// Labels, gate keys and actors, each once.
     pub names: Vec<String>,
@@ -149,6 +149,7 @@ impl Columns {
                 && row.dependencies.of(&self.lists).iter().all(|number| (*number as usize) < rows)
                 && name(row.assignee)
                 && name(row.holder)
+                && (row.plan == NO_NAME || line(&self.text, row.plan).is_some())
                 && usize::from(row.presence) < Presence::ALL.len()
                 && usize::from(row.state) < State::ALL.len()
                 && usize::from(row.priority) < Priority::ALL.len()
@@ -249,6 +250,11 @@ impl<'t> Entry<'t> {
         self.row.flags & FAILED != 0
     }
 
+    /// What it is called in the plan that made it: `KEY`, or `NAME/KEY`.
+    pub fn plan(self) -> Option<&'t str> {
+        line(&self.table.columns.text, self.row.plan)
+    }
+
     /// Whether those that wait for it may go on; see [`super::issue::Issue::releases_dependents`].
     pub fn releases_dependents(self) -> bool {
         self.row.flags & RELEASES != 0
@@ -276,6 +282,11 @@ impl<'t> Entry<'t> {
     fn name(self, number: u32) -> Option<&'t str> {
         self.table.columns.names.get(number as usize).map(String::as_str)
     }
+}
+
+/// The line of a text that begins at a place.
+fn line(text: &str, start: u32) -> Option<&str> {
+    text.get(start as usize..)?.split_once('\n').map(|(line, _)| line)
 }
 
 fn time(millis: i64) -> Option<Timestamp> {

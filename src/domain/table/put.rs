@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::id::IssueId;
 use crate::domain::issue::Issue;
+use crate::domain::plan::MARK;
 use crate::domain::snapshot::Unreadable;
 use crate::domain::state::{GateStatus, Priority, State};
 use crate::domain::time::Timestamp;
@@ -32,6 +33,7 @@ pub struct Summary<'a> {
     pub releases_dependents: bool,
     pub has_question: bool,
     pub has_failed: bool,
+    pub plan: Option<&'a str>,
 }
 
 impl<'a> From<&'a Issue> for Summary<'a> {
@@ -54,6 +56,7 @@ impl<'a> From<&'a Issue> for Summary<'a> {
             releases_dependents: issue.releases_dependents(),
             has_question: issue.question.is_some(),
             has_failed: issue.failures.is_some(),
+            plan: issue.context.get(MARK).map(String::as_str).filter(|mark| !mark.contains('\n')),
         }
     }
 }
@@ -78,6 +81,7 @@ impl<'a> From<Entry<'a>> for Summary<'a> {
             releases_dependents: entry.releases_dependents(),
             has_question: entry.has_question(),
             has_failed: entry.has_failed(),
+            plan: entry.plan(),
         }
     }
 }
@@ -108,6 +112,7 @@ impl Table {
             flags: flag(issue.releases_dependents, RELEASES)
                 | flag(issue.has_question, QUESTION)
                 | flag(issue.has_failed, FAILED),
+            plan: issue.plan.map_or(NO_NAME, |mark| self.line(mark)),
             ..Row::empty(issue.id.bytes())
         };
         self.columns.rows[place as usize] = row;
@@ -171,6 +176,13 @@ impl Table {
         let start = number(self.columns.text.len());
         self.columns.text.push_str(text);
         Span { start, len: number(text.len()) }
+    }
+
+    /// Where a line begins that was added to the text.
+    fn line(&mut self, text: &str) -> u32 {
+        let start = self.text(text).start;
+        self.columns.text.push('\n');
+        start
     }
 
     fn list(&mut self, numbers: &[u32]) -> Span {

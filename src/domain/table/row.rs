@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Stands for "none" where a name's number is expected.
+/// Stands for "none" where the number of a name, or a place in the text, is expected.
 pub const NO_NAME: u32 = u32::MAX;
 /// Stands for "none" where a time is expected.
 pub const NO_TIME: i64 = i64::MIN;
@@ -73,8 +73,8 @@ pub struct Row {
     pub priority: u8,
     /// `RELEASES`, `QUESTION` and `FAILED`.
     pub flags: u8,
-    /// Fills the row up to a multiple of eight bytes.
-    pub spare: u32,
+    /// Where its mark of a plan begins in the text, which a line break ends; or `NO_NAME`.
+    pub plan: u32,
 }
 
 impl Row {
@@ -96,7 +96,7 @@ impl Row {
             state: 0,
             priority: 0,
             flags: 0,
-            spare: 0,
+            plan: NO_NAME,
         }
     }
 }

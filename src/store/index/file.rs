@@ -14,7 +14,7 @@ use crate::domain::table::{Columns, Row, Table};
 use crate::store::derived;
 
 /// The version of the form.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Reads differently in another byte order.
 const ORDER: u32 = 0x0102_0304;
 /// No header is longer.

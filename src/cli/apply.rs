@@ -1,0 +1,158 @@
+//! `jit apply`.
+
+use clap::Args;
+use schemars::generate::SchemaSettings;
+
+use crate::domain::graph::roots;
+use crate::domain::id::IssueId;
+use crate::domain::limits::OBJECT_BYTES;
+use crate::domain::ops::plan::{Action, Applied, Outcome, apply};
+use crate::domain::plan::{Misfit, Plan};
+use crate::domain::refusal::Refusal;
+use crate::domain::snapshot::Snapshot;
+use crate::error::{Class, Error, Result};
+use crate::plan::{self, Document, Problem};
+use crate::report::Report;
+use crate::report::plan::Applied as Shown;
+use crate::session::Session;
+use crate::store::transact::Change;
+use crate::store::{CommitId, StoreError};
+
+use super::common::{Force, read_bytes};
+
+/// Make the issues of a plan, all in one commit or none
+///
+/// A plan is a JSON or YAML document: {"name": "auth", "issues": [{"key": "model", "title": "…"}, …]}. An issue may
+/// have a description, priority, labels, gates, an assignee, context, `ready: true`, what it depends on (keys of the
+/// plan, or ids) and a parent, which waits for it. A plan that is applied again changes what was edited in it and leaves
+/// everything else as it is; issues that are no longer in it stay. Every mistake is told at once, with its line. Reads
+/// the index, the issues that the plan made before and those it refers to.
+#[derive(Args, Debug)]
+pub struct Apply {
+    /// The file, or - for stdin
+    #[arg(value_name = "PLAN", required_unless_present = "schema")]
+    plan: Option<String>,
+    /// Show what would arise, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the JSON Schema of plans
+    #[arg(long, conflicts_with_all = ["plan", "dry_run", "force"])]
+    schema: bool,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl Apply {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let Some(file) = &self.plan else { return Ok(Report::Schema(schema())) };
+        let document = read(session, file)?;
+        let mut misfits = Vec::new();
+        let mut outcome = Outcome::default();
+        let made = if self.dry_run {
+            let mut state = None;
+            let rehearsed = session.rehearse("apply", &self.force.manners(), |draft| {
+                outcome = apply(draft, &document.plan).inspect_err(|why| note(why, &mut misfits))?;
+                state = Some(draft.state().clone());
+                Ok(())
+            });
+            rehearsed.map(|tip| (tip, state.expect("a rehearsal that went well has a state")))
+        } else {
+            let changed = session.change("apply", &self.force.manners(), |draft| {
+                outcome = apply(draft, &document.plan).inspect_err(|why| note(why, &mut misfits))?;
+                Ok(outcome.issues.iter().map(|issue| issue.id).collect())
+            });
+            changed.map(|change| {
+                if change.replayed {
+                    outcome = earlier(&document.plan, &change);
+                }
+                (change.commit, change.state)
+            })
+        };
+        let (commit, state) = made.map_err(|error| match misfits.is_empty() {
+            true => error,
+            false => faulty(file, misfits.iter().map(|misfit| placed(&document, misfit)).collect()),
+        })?;
+        shown(&document.plan, &outcome, &state, (self.dry_run, &commit)).map(Report::Planned)
+    }
+}
+
+fn note(why: &Refusal, misfits: &mut Vec<Misfit>) {
+    if let Refusal::Plan(found) = why {
+        misfits.clone_from(found);
+    }
+}
+
+/// What `jit apply --schema` prints.
+fn schema() -> serde_json::Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    serde_json::to_value(generator.into_root_schema_for::<Plan>()).expect("a schema is JSON")
+}
+
+fn read(session: &Session, file: &str) -> Result<Document> {
+    let bytes = read_bytes(session, file, OBJECT_BYTES as u64 + 1)?;
+    if bytes.len() > OBJECT_BYTES {
+        return Err(Error::new(Class::Usage, "too_large", format!("{file} holds more than {OBJECT_BYTES} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{file} is no valid UTF-8")))?;
+    plan::read(&text).map_err(|problems| faulty(file, problems))
+}
+
+/// The problem that a misfit is, at its place in the document.
+fn placed(document: &Document, misfit: &Misfit) -> Problem {
+    let item = misfit.item.map_or_else(String::new, |item| format!("[{item}]"));
+    Problem {
+        place: document.place(misfit.issue, misfit.field, misfit.item),
+        path: format!("issues[{}].{}{item}", misfit.issue, misfit.field.name()),
+        why: misfit.why.clone(),
+    }
+}
+
+/// The error that tells of every problem.
+fn faulty(file: &str, mut problems: Vec<Problem>) -> Error {
+    problems.sort();
+    let name = if file == "-" { "stdin" } else { file };
+    let line = |problem: &Problem| match problem.path.as_str() {
+        "" => format!("{name}:{}: {}", problem.place, problem.why),
+        path => format!("{name}:{}: {path}: {}", problem.place, problem.why),
+    };
+    let lines: Vec<String> = problems.iter().map(line).collect();
+    let details: Vec<_> = problems
+        .iter()
+        .map(|problem| {
+            let (line, column) = (problem.place.line, problem.place.column);
+            serde_json::json!({ "line": line, "column": column, "path": problem.path, "why": problem.why })
+        })
+        .collect();
+    Error::new(Class::Usage, "invalid_plan", lines.join("\n"))
+        .hint("jit apply --schema prints the form of a plan")
+        .details(serde_json::json!({ "file": name, "problems": details }))
+}
+
+/// What an earlier operation came to that is not carried out again.
+fn earlier(plan: &Plan, change: &Change) -> Outcome {
+    let told = |id: IssueId, name: Option<&str>| {
+        change.events.iter().any(|event| event.issue == Some(id) && name.is_none_or(|name| event.event == name))
+    };
+    let issue = |(planned, id): (&crate::domain::plan::Planned, &IssueId)| {
+        let action = match (told(*id, Some("issue.created")), told(*id, None)) {
+            (true, _) => Action::Created,
+            (false, true) => Action::Updated,
+            (false, false) => Action::Unchanged,
+        };
+        Applied { key: planned.key.to_string(), id: *id, action, changes: Vec::new() }
+    };
+    Outcome { issues: plan.issues.iter().zip(&change.subjects).map(issue).collect(), missing: Vec::new() }
+}
+
+fn shown(plan: &Plan, outcome: &Outcome, state: &dyn Snapshot, (dry_run, commit): (bool, &CommitId)) -> Result<Shown> {
+    let table = state.table().map_err(StoreError::from)?;
+    // A tree begins with what nobody of the plan waits for.
+    let own = |id: IssueId| outcome.issues.iter().any(|issue| issue.id == id);
+    let mut roots: Vec<IssueId> = roots(&table).iter().map(|entry| entry.id()).filter(|id| own(*id)).collect();
+    if roots.is_empty() {
+        roots = outcome.issues.iter().map(|issue| issue.id).collect();
+    }
+    let name = plan.name.as_ref().map(ToString::to_string);
+    Ok(Shown::new(name, outcome, &table, roots, (dry_run, &commit.0)))
+}
