@@ -14,6 +14,8 @@ use crate::session::{Manners, Session};
 use crate::store::StoreError;
 use crate::store::git::{Durability, check_ref_name};
 
+use super::at::AtArg;
+
 /// Read and change settings: shared ones, kept with the tracker, and local ones, kept in git's configuration
 #[derive(Subcommand, Debug)]
 pub enum Config {
@@ -29,8 +31,10 @@ pub enum Config {
 #[derive(Args, Debug)]
 pub struct List {
     /// Only local settings
-    #[arg(long)]
+    #[arg(long, conflicts_with = "at")]
     local: bool,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 /// Print the value of a setting
@@ -41,8 +45,10 @@ pub struct Get {
     /// The key
     key: String,
     /// A local setting
-    #[arg(long)]
+    #[arg(long, conflicts_with = "at")]
     local: bool,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 /// Change a setting
@@ -115,11 +121,13 @@ impl Config {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         match self {
-            Config::List(List { local }) => list(session, local),
-            Config::Get(Get { key, local }) if local || key.starts_with("jit.") => {
+            Config::List(List { local, at }) => list(session, local, &at),
+            Config::Get(Get { key, local, .. }) if local || key.starts_with("jit.") => {
                 Ok(Report::Setting(find_local(&key)?.read(session)))
             }
-            Config::Get(Get { key, .. }) => Ok(Report::Setting(shared(find_shared(&key)?, &settings(session)?))),
+            Config::Get(Get { key, at, .. }) => {
+                Ok(Report::Setting(shared(find_shared(&key)?, &settings(session, &at)?)))
+            }
             Config::Set(Set { key, value, local }) if local => set_local(session, &key, Some(&value)),
             Config::Set(Set { key, value, .. }) => {
                 let known = find_shared(&key)?;
@@ -132,14 +140,14 @@ impl Config {
     }
 }
 
-fn settings(session: &Session) -> Result<Settings> {
-    Ok(session.view()?.state.settings().map_err(StoreError::from)?)
+fn settings(session: &Session, at: &AtArg) -> Result<Settings> {
+    Ok(at.view(session)?.state.settings().map_err(StoreError::from)?)
 }
 
-fn list(session: &Session, local: bool) -> Result<Report> {
+fn list(session: &Session, local: bool, at: &AtArg) -> Result<Report> {
     let mut all: Vec<Setting> = LOCAL.iter().map(|setting| setting.read(session)).collect();
     if !local {
-        let settings = settings(session)?;
+        let settings = settings(session, at)?;
         all.extend(KNOWN.iter().map(|known| shared(known, &settings)));
         // What a newer version has set is shown, though this one does not know it.
         let unknown = settings.iter().filter(|(key, _)| Known::find(key).is_none());
@@ -173,7 +181,7 @@ fn change(session: &Session, known: &'static Known, value: Option<Value>) -> Res
     session.change(command, &Manners::default(), |draft| {
         config::set(draft, known.key, value.as_ref()).map(|()| Vec::new())
     })?;
-    Ok(Report::Setting(Setting { changed: true, ..shared(known, &settings(session)?) }))
+    Ok(Report::Setting(Setting { changed: true, ..shared(known, &settings(session, &AtArg::default())?) }))
 }
 
 impl Local {

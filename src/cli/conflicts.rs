@@ -11,6 +11,8 @@ use crate::report::conflicts::{Conflict, Conflicts as Found};
 use crate::session::{Session, View};
 use crate::store::{Backend, Walk, events};
 
+use super::at::AtArg;
+
 /// Show what gave way when histories were joined, and how to take it back
 ///
 /// The newest first. Reads the messages of the history, and the events of its merges.
@@ -25,12 +27,14 @@ pub struct Conflicts {
     /// Print nothing but the value that gave way in this event
     #[arg(long, value_name = "EVENT", conflicts_with_all = ["issue", "limit"])]
     lost: Option<EventId>,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 impl Conflicts {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         if let Some(event) = self.lost {
             let found = find(session, &view, usize::MAX, &|conflict| conflict.event == event)?;
             let found = found.into_iter().next().ok_or_else(|| {

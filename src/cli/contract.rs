@@ -9,8 +9,8 @@ use crate::domain::issue::Issue;
 use crate::error::Class;
 use crate::land::Landed;
 use crate::report::{
-    admin, conflicts, coordinator, event, gate, gate_run, graph, history, hooks, issue, list, plan, status, sync,
-    verify, worktree,
+    admin, blame, conflicts, coordinator, event, gate, gate_run, graph, history, hooks, issue, list, log, plan, status,
+    sync, undo, verify, wait, worktree,
 };
 use crate::store::exchange::GateLine;
 
@@ -187,6 +187,11 @@ pub const CONTRACTS: &[Contract] = &[
     read("ready", LIST, rows),
     Contract { stream: true, ..read("events tail", "a line an event", shape::<event::EventDoc>) },
     Contract { stream: true, ..read("events query", "a line an event", shape::<event::EventDoc>) },
+    read("log", "a line a change", shape::<log::Log>),
+    read("blame", "a line a field", shape::<blame::Blame>),
+    Contract { shape: shape::<undo::Undone>, ..change("undo") },
+    Contract { errors: &[NotFound, Refused, Nothing], ..read("wait", "the ids that are there", shape::<wait::Waited>) },
+    Contract { stream: true, ..read("watch", "a line an event", shape::<event::EventDoc>) },
     read("mirror status", "the state of the mirror", shape::<admin::MirrorStatus>),
     Contract { errors: &[NotFound, Outside], ..read("mirror refresh", "nothing", shape::<admin::MirrorChanged>) },
     Contract { errors: CHANGE, ..read("mirror import", "nothing", shape::<admin::MirrorChanged>) },

@@ -11,6 +11,7 @@ use crate::report::Report;
 use crate::session::{Session, View};
 use crate::store::{StoreError, exchange};
 
+use super::at::AtArg;
 use super::common::{FilterArg, table};
 
 /// Write every gate and issue to stdout, one JSON document a line
@@ -22,13 +23,15 @@ use super::common::{FilterArg, table};
 pub struct Export {
     #[command(flatten)]
     filter: FilterArg,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 impl Export {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let filter = self.filter.read(session)?;
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         let table = table(session, &view.state)?;
         Ok(Report::Lines(Box::new(move |out| {
             let fits =

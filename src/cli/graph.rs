@@ -16,6 +16,7 @@ use crate::report::graph::{Export as Exported, Graph as Drawing, Node, Nodes};
 use crate::session::Session;
 use crate::store::StoreError;
 
+use super::at::AtArg;
 use super::common::table;
 
 /// Look at the dependency graph
@@ -37,6 +38,8 @@ pub struct Show {
     /// How many levels to draw
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 /// List the issues that wait for an issue, directly or through others
@@ -46,13 +49,18 @@ pub struct Show {
 pub struct Downstream {
     /// The issue
     id: IdPrefix,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 /// List the issues that nobody waits for
 ///
 /// Reads the index.
 #[derive(Args, Debug)]
-pub struct Roots {}
+pub struct Roots {
+    #[command(flatten)]
+    at: AtArg,
+}
 
 /// Write the graph in an exchange format
 ///
@@ -65,6 +73,8 @@ pub struct Export {
     /// Write it to this file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 /// The formats of `graph export`.
@@ -83,15 +93,15 @@ impl Graph {
     pub fn run(self, session: &Session) -> Result<Report> {
         match self {
             Graph::Show(show) => show.run(session),
-            Graph::Downstream(Downstream { id }) => {
-                let view = session.view()?;
+            Graph::Downstream(Downstream { id, at }) => {
+                let view = at.view(session)?;
                 let issue = session.resolve(&view.state, &id)?;
                 let table = table(session, &view.state)?;
                 let nodes = graph::dependents(&table, issue.id).into_iter();
                 Ok(list(nodes.map(|(issue, distance)| Node::new(issue, Some(distance))).collect()))
             }
-            Graph::Roots(Roots {}) => {
-                let table = table(session, &session.view()?.state)?;
+            Graph::Roots(Roots { at }) => {
+                let table = table(session, &at.view(session)?.state)?;
                 Ok(list(graph::roots(&table).into_iter().map(|issue| Node::new(issue, None)).collect()))
             }
             Graph::Export(export) => export.run(session),
@@ -105,7 +115,7 @@ fn list(issues: Vec<Node>) -> Report {
 
 impl Show {
     fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         let (table, roots) = match &self.id {
             Some(id) => {
                 let issue = session.resolve(&view.state, id)?;
@@ -137,7 +147,7 @@ fn reached(state: &dyn Snapshot, from: IssueId) -> Result<Rc<Table>> {
 
 impl Export {
     fn run(self, session: &Session) -> Result<Report> {
-        let table = table(session, &session.view()?.state)?;
+        let table = table(session, &self.at.view(session)?.state)?;
         let mut issues: Vec<Entry<'_>> = table.issues().collect();
         issues.sort_unstable_by_key(|issue| issue.id());
         let (format, content) = match self.format {

@@ -1,6 +1,8 @@
 //! The command line: one noun a file, an argument struct and a short function a verb. clap lives only here.
 
 mod apply;
+mod at;
+mod blame;
 mod common;
 mod config;
 mod conflicts;
@@ -19,14 +21,17 @@ mod import;
 mod init;
 mod issue;
 mod land;
+mod log;
 mod mirror;
 mod query;
 pub mod reference;
 mod remote;
 mod status;
 mod sync;
+mod undo;
 mod usage;
 mod verify;
+mod wait;
 mod worktree;
 
 use std::ffi::OsString;
@@ -119,6 +124,11 @@ enum Command {
     Ready(query::Ready),
     #[command(subcommand)]
     Events(events::Events),
+    Log(log::Log),
+    Blame(blame::Blame),
+    Undo(undo::Undo),
+    Wait(wait::Wait),
+    Watch(events::Watch),
     #[command(subcommand)]
     Mirror(mirror::Mirror),
     Fsck(fsck::Fsck),
@@ -198,6 +208,11 @@ impl Command {
             Command::Query(command) => command.run(session),
             Command::Ready(command) => command.run(session),
             Command::Events(command) => command.run(session),
+            Command::Log(command) => command.run(session),
+            Command::Blame(command) => command.run(session),
+            Command::Undo(command) => command.run(session),
+            Command::Wait(command) => command.run(session),
+            Command::Watch(command) => command.run(session),
             Command::Mirror(command) => command.run(session),
             Command::Fsck(command) => command.run(session),
             Command::Gc(command) => command.run(session),

@@ -13,6 +13,7 @@ use crate::report::list::{IssueList, Questions};
 use crate::session::{Session, View};
 use crate::store::StoreError;
 
+use super::at::AtArg;
 use super::common::{FilterArg, table};
 use super::issue::list::listing;
 
@@ -84,7 +85,10 @@ pub struct OfPriority {
 ///
 /// Reads the index, and the issues that have one.
 #[derive(Args, Debug)]
-pub struct OpenQuestions {}
+pub struct OpenQuestions {
+    #[command(flatten)]
+    at: AtArg,
+}
 
 /// List every issue
 ///
@@ -106,6 +110,8 @@ struct Limit {
     /// With --json, give whole issues instead of rows
     #[arg(long)]
     full: bool,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 impl Query {
@@ -113,7 +119,7 @@ impl Query {
     pub fn run(self, session: &Session) -> Result<Report> {
         let only = |criteria: Criteria, limit: Limit| {
             let show_blockers = criteria.blocked;
-            let mut list = select(session, session.view()?, limit, |issue| criteria.accepts(issue))?;
+            let mut list = select(session, limit.at.view(session)?, limit, |issue| criteria.accepts(issue))?;
             list.show_blockers = show_blockers;
             Ok(Report::List(list))
         };
@@ -130,8 +136,8 @@ impl Query {
                 only(Criteria { priorities: vec![priority], ..Criteria::default() }, limit)
             }
             Query::All(All { limit }) => only(Criteria::default(), limit),
-            Query::Questions(OpenQuestions {}) => {
-                let view = session.view()?;
+            Query::Questions(OpenQuestions { at }) => {
+                let view = at.view(session)?;
                 let table = table(session, &view.state)?;
                 Ok(Report::Questions(questions(&view, &table)?))
             }
@@ -143,12 +149,12 @@ impl Ready {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let (actor, named) = session.actor(None)?;
-        let clock = session.now();
+        let view = self.limit.at.view(session)?;
+        let clock = self.limit.at.clock(session, &view)?;
         // What is meant for somebody else is no work for a named agent.
         let meant = |issue: Entry<'_>| {
             !named || issue.holder().is_some() || issue.assignee().is_none_or(|name| name == actor.as_str())
         };
-        let view = session.view()?;
         let starts = start_gates(&view.state).map_err(StoreError::from)?;
         select(session, view, self.limit, |issue| is_claimable(issue, clock, &starts) && meant(issue)).map(Report::List)
     }

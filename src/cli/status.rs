@@ -10,6 +10,7 @@ use crate::session::Session;
 use crate::store::StoreError;
 use crate::sync;
 
+use super::at::AtArg;
 use super::common::table;
 use super::query::questions;
 
@@ -18,16 +19,21 @@ use super::query::questions;
 /// Counts by stored state; blocked ones are counted under their state too. Reads the index, and
 /// issues with open questions; with a remote also the commits that it and this tracker do not share.
 #[derive(Args, Debug)]
-pub struct Status {}
+pub struct Status {
+    #[command(flatten)]
+    at: AtArg,
+}
 
 impl Status {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         let table = table(session, &view.state)?;
         let questions = questions(&view, &table)?;
         let mut overview = Overview::of(&table, questions, &view.commit.0);
-        overview.remote = sync::standing(session, &view)?.map(Shared::from);
+        if self.at.at.is_none() {
+            overview.remote = sync::standing(session, &view)?.map(Shared::from);
+        }
         for completion in &mut overview.recent_completions {
             let issue = view.state.issue(completion.id).map_err(StoreError::from)?;
             completion.landed = issue.and_then(|issue| issue.landed);

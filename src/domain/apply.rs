@@ -158,6 +158,7 @@ fn change(issue: &mut Issue, event: &Event, body: &Body) {
             issue.question = None;
             issue.deleted = Some(Deletion { by: event.actor.clone(), at: event.ts });
         }
+        Body::IssueRestored(_) => restore(issue),
         Body::DepAdded(edge) => {
             issue.dependencies.insert(edge.on);
         }
@@ -250,6 +251,14 @@ fn freeze(issue: &mut Issue, key: &GateKey, check: Option<&Check>) {
 fn frozen(issue: &mut Issue) -> impl Iterator<Item = &mut BTreeMap<GateKey, Check>> {
     let claim = issue.claim.as_mut().map(|claim| &mut claim.gates);
     claim.into_iter().chain(issue.last_claim.as_mut().map(|claim| &mut claim.gates))
+}
+
+/// Makes a tombstone an issue again. Its claim ended when it was deleted.
+fn restore(issue: &mut Issue) {
+    issue.deleted = None;
+    if issue.state == State::InProgress {
+        issue.state = State::Ready;
+    }
 }
 
 /// Counts a try that came to nothing.

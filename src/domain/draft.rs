@@ -61,17 +61,28 @@ pub struct Draft<'a> {
     ids: &'a mut dyn Ids,
     state: Overlay,
     events: Vec<Event>,
+    undoing: Option<EventId>,
 }
 
 impl<'a> Draft<'a> {
     /// Begins a decision on `base`.
     pub fn new(base: Rc<dyn Snapshot>, context: &'a Context, ids: &'a mut dyn Ids) -> Self {
-        Self { context, ids, state: Overlay::new(base), events: Vec::new() }
+        Self { context, ids, state: Overlay::new(base), events: Vec::new(), undoing: None }
+    }
+
+    /// From now on events are opposites of this one; with `None` of none.
+    pub fn undoing(&mut self, event: Option<EventId>) {
+        self.undoing = event;
     }
 
     /// The state with everything decided so far.
     pub fn state(&self) -> &Overlay {
         &self.state
+    }
+
+    /// What was decided so far.
+    pub fn events(&self) -> &[Event] {
+        &self.events
     }
 
     /// Ends the decision.
@@ -94,6 +105,7 @@ impl<'a> Draft<'a> {
             actor: self.context.actor.clone(),
             data: body.to_data(),
             op_id: self.context.op_id.clone(),
+            undoes: self.undoing,
             extra: Extra::new(),
         };
         self.take_in(&event, &body)?;

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
+use super::time::Timestamp;
+
 /// The id of an issue: a UUID, written in lower case with hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
@@ -52,6 +54,15 @@ impl EventId {
     /// Wraps a UUID.
     pub fn new(uuid: Uuid) -> Self {
         Self(uuid)
+    }
+}
+
+impl EventId {
+    /// The time that the id holds, of an id that holds one: not of those that merges derive.
+    pub fn time(self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        let millis = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+        Some(Timestamp::from_millis(millis + i64::from(nanos / 1_000_000)))
     }
 }
 

@@ -102,6 +102,10 @@ pub enum Refusal {
     TooLarge { what: String, limit: String },
     /// Parts of a plan do not fit the tracker, or one another.
     Plan(Vec<Misfit>),
+    /// What happened has no opposite.
+    NotUndoable { event: String, issue: Option<IssueId>, why: String, instead: String },
+    /// What is to be undone was changed again.
+    ChangedSince { issue: Option<IssueId>, field: String, now: Value },
     /// A value is not valid.
     Invalid { what: String, why: String },
     /// The operation id belongs to another command.

@@ -17,6 +17,7 @@ impl From<Refusal> for Error {
             refusal => not_found(&refusal)
                 .or_else(|| against_rules(&refusal))
                 .or_else(|| about_gates(&refusal))
+                .or_else(|| about_the_past(&refusal))
                 .or_else(|| lost(&refusal))
                 .unwrap_or_else(|| invalid(&refusal)),
         }
@@ -132,6 +133,28 @@ fn about_gates(refusal: &Refusal) -> Option<Error> {
         Refusal::GateInUse { key, by } => error("gate_in_use", format!("issues carry the gate {key}: {}", list(by)))
             .hint(format!("jit gate rm {} {key}", by[0].id.short()))
             .details(json!({ "gate": key, "issues": named(by) })),
+        _ => return None,
+    })
+}
+
+fn about_the_past(refusal: &Refusal) -> Option<Error> {
+    let error = |code, message: String| Error::new(Class::Refused, code, message);
+    Some(match refusal {
+        Refusal::NotUndoable { event, issue, why, instead } => {
+            let about = issue.map_or_else(String::new, |id| format!(" of the issue {}", id.short()));
+            error("not_undoable", format!("{event}{about} is not undone: {why}"))
+                .hint(instead.clone())
+                .details(json!({ "event": event, "issue": issue, "why": why }))
+        }
+        Refusal::ChangedSince { issue, field, now } => {
+            let (about, look) = match issue {
+                Some(id) => (format!(" of the issue {}", id.short()), format!("jit blame {}", id.short())),
+                None => (String::new(), "jit log".to_owned()),
+            };
+            error("changed_since", format!("`{field}`{about} was changed again since; it is not undone"))
+                .hint(look)
+                .details(json!({ "issue": issue, "field": field, "now": now }))
+        }
         _ => return None,
     })
 }

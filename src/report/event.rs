@@ -32,6 +32,8 @@ pub struct EventDoc {
     pub op_id: Option<OpId>,
     /// The commit of the tracker.
     pub commit: String,
+    /// What to give to `--since-cursor` to go on after this event; `null` where no commit stands for just what was told.
+    pub cursor: Option<String>,
 }
 
 impl EventDoc {
@@ -46,6 +48,7 @@ impl EventDoc {
             data: event.data,
             op_id: event.op_id,
             commit: commit.0.clone(),
+            cursor: None,
         }
     }
 

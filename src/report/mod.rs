@@ -1,6 +1,7 @@
 //! Results: one closed type, one writer. The same value gives the text for people and the JSON.
 
 pub mod admin;
+pub mod blame;
 pub mod conflicts;
 pub mod coordinator;
 pub mod echo;
@@ -13,13 +14,16 @@ pub mod hooks;
 pub mod issue;
 pub mod land;
 pub mod list;
+pub mod log;
 pub mod plan;
 mod printer;
 pub mod progress;
 pub mod status;
 pub mod sync;
 pub mod text;
+pub mod undo;
 pub mod verify;
+pub mod wait;
 pub mod worktree;
 
 use std::io::{self, Write};
@@ -27,7 +31,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-pub use printer::{Colour, Printer};
+pub use printer::{Colour, Printer, reader_is_gone};
 use text::Text;
 
 /// What a command gives back.
@@ -48,6 +52,14 @@ pub enum Report {
     Events(event::Events),
     /// Events as they come.
     Follow(event::Follow),
+    /// The history of the tracker.
+    Log(log::Log),
+    /// Who set what.
+    Blame(blame::Blame),
+    /// What was undone.
+    Undone(undo::Undone),
+    /// Issues that were waited for.
+    Waited(wait::Waited),
     /// Lines that are made while they are written.
     Lines(Lines),
     /// A plan that was applied.
@@ -209,6 +221,10 @@ impl Report {
             Report::Page(report) => report,
             Report::Imported(report) => report,
             Report::Planned(report) => report,
+            Report::Log(report) => report,
+            Report::Blame(report) => report,
+            Report::Undone(report) => report,
+            Report::Waited(report) => report,
             Report::Collected(report) => report,
             Report::Events(_) | Report::Follow(_) | Report::Lines(_) | Report::Schema(_) | Report::Nothing => {
                 return None;

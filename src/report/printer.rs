@@ -157,6 +157,15 @@ impl Printer {
     }
 }
 
+/// Whether nobody reads what is printed any more: the other end of the pipe is closed.
+pub fn reader_is_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+    let asked = poll(&mut ends, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    asked.is_ok() && ends[0].revents().intersects(PollFlags::ERR | PollFlags::NVAL)
+}
+
 /// Bytes that are collected before they are written.
 const LARGE_WRITE: usize = 1 << 16;
 

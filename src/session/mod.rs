@@ -2,6 +2,7 @@
 
 mod acting;
 mod await_change;
+mod view;
 mod who;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -21,13 +22,13 @@ use crate::environment::{Environment, RandomIds, system_clock};
 use crate::error::{Class, Error, Result};
 use crate::mirror::{Manner, Mirror};
 use crate::progress::{Echo, Progress, Silent};
-use crate::store::git::{GitStore, GitTree};
-use crate::store::snapshot::TreeSnapshot;
+use crate::store::git::GitStore;
 use crate::store::transact::{self, Change, Failure, Request};
 use crate::store::{Backend, CommitId, StoreError, Unpublished};
 use crate::store::{events, history, message};
 
 pub use acting::Acting;
+pub use view::View;
 
 /// What the caller said for every command.
 #[derive(Clone, Debug, Default)]
@@ -88,14 +89,6 @@ pub enum BeginError {
     Exists,
     /// Something else.
     Other(Error),
-}
-
-/// The state at one commit.
-pub struct View {
-    /// The commit.
-    pub commit: CommitId,
-    /// The state.
-    pub state: TreeSnapshot<GitTree>,
 }
 
 impl Session {
@@ -176,44 +169,6 @@ impl Session {
     /// Takes what has been noted so far.
     pub fn take_notices(&self) -> Vec<String> {
         self.notices.take()
-    }
-
-    /// The state at the tip.
-    pub fn view(&self) -> Result<View> {
-        let commit = self.store.tip()?.ok_or_else(|| self.absence())?;
-        let mut view = self.view_at(commit)?;
-        view.state.keep_index();
-        Ok(view)
-    }
-
-    /// Why there is no tracker: there never was one, or its ref was lost.
-    pub fn absence(&self) -> StoreError {
-        let usable = |commit: &CommitId| transact::open(&self.store, commit).is_ok();
-        if self.traces().iter().any(usable) { StoreError::Lost } else { StoreError::NotInitialised }
-    }
-
-    /// Commits that the tracker's ref is known to have held: those of its reflog, and the one that the
-    /// mirror shows.
-    pub fn traces(&self) -> Vec<CommitId> {
-        let mut traces = self.store.earlier_tips();
-        traces.extend(self.mirror().and_then(|mirror| mirror.shown(self.store.ref_name())));
-        traces
-    }
-
-    /// The state at the commit that the caller names.
-    pub fn view_named(&self, revision: &str) -> Result<View> {
-        let commit = self.store.resolve(revision)?;
-        match transact::open(&self.store, &commit) {
-            // A commit without a tracker is the wrong commit, not a damaged one.
-            Err(StoreError::Unreadable(_)) => Err(StoreError::NoRevision(revision.to_owned()).into()),
-            opened => Ok(View { commit, state: opened? }),
-        }
-    }
-
-    /// The state at a commit.
-    pub fn view_at(&self, commit: CommitId) -> Result<View> {
-        let state = transact::open(&self.store, &commit)?;
-        Ok(View { commit, state })
     }
 
     /// A commit that is there already, to be pointed to in place of `parent`.

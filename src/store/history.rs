@@ -1,9 +1,12 @@
 //! The past: events and versions, read from the chain of commits.
 
+use std::collections::BTreeSet;
+
 use crate::domain::event::{Body, Event, Judgement, Ran};
 use crate::domain::gate::Check;
 use crate::domain::id::IssueId;
 use crate::domain::name::{GateKey, OpId};
+use crate::domain::time::Timestamp;
 
 use super::lookup::{self, Key};
 use super::{Backend, CommitId, CommitInfo, StoreResult, Walk, events, message};
@@ -145,6 +148,48 @@ pub fn last_events<B: Backend>(
     }
     found.reverse();
     Ok(found)
+}
+
+/// What a history held at some time.
+pub enum Past {
+    /// It had come to this commit.
+    At {
+        /// The newest commit then.
+        commit: CommitId,
+        /// How many other histories there were that it did not hold, and that were joined with it later.
+        beside: usize,
+    },
+    /// It begins later: then.
+    Before(Timestamp),
+}
+
+/// The newest commit in the history of `tip` that is not younger than `time`. Reads the messages of those that are.
+pub fn as_of<B: Backend>(store: &B, tip: &CommitId, time: Timestamp) -> StoreResult<Past> {
+    // What the younger commits build on, and what there was of it at that time.
+    let mut ends = BTreeSet::from([tip.clone()]);
+    let mut newest = None;
+    let mut beginning = time;
+    store.walk(tip, None, &mut |info| {
+        if info.time <= time {
+            newest = Some(info.id);
+            return Ok(Walk::Stop);
+        }
+        beginning = info.time;
+        ends.remove(&info.id);
+        ends.extend(info.parents);
+        Ok(Walk::On)
+    })?;
+    let Some(commit) = newest else { return Ok(Past::Before(beginning)) };
+    let mut beside = 0;
+    for end in ends.iter().filter(|end| **end != commit) {
+        let mut apart = false;
+        store.walk(end, Some(&commit), &mut |_| {
+            apart = true;
+            Ok(Walk::Stop)
+        })?;
+        beside += usize::from(apart);
+    }
+    Ok(Past::At { commit, beside })
 }
 
 /// What a search for events thinks of one.

@@ -112,6 +112,8 @@ fn evidence_in(event: &Event) -> Option<String> {
 pub struct Trailers {
     /// The time of the events.
     pub time: Option<Timestamp>,
+    /// Who acted.
+    pub actor: Option<String>,
     /// The caller's key for the operation.
     pub op_id: Option<String>,
     /// The command.
@@ -132,6 +134,7 @@ impl Trailers {
         for line in block.lines() {
             match line.split_once(": ") {
                 Some((TIME, value)) => trailers.time = value.parse().ok(),
+                Some((ACTOR, value)) => trailers.actor = Some(value.to_owned()),
                 Some((OP, value)) => trailers.op_id = Some(value.to_owned()),
                 Some((COMMAND, value)) => trailers.command = Some(value.to_owned()),
                 Some((REQUEST, value)) => trailers.request = Some(value.to_owned()),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::at::AtArg;
 use crate::domain::draft::require_gates;
 use crate::domain::gate::{Check, Gate};
 use crate::domain::issue::Extra;
@@ -70,7 +71,10 @@ pub struct Undefine {
 ///
 /// Reads the definitions.
 #[derive(Args, Debug)]
-pub struct List {}
+pub struct List {
+    #[command(flatten)]
+    at: AtArg,
+}
 
 /// Show the definition of a gate
 ///
@@ -79,6 +83,8 @@ pub struct List {}
 pub struct Show {
     /// The key
     key: GateKey,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 impl Define {
@@ -136,7 +142,7 @@ impl Undefine {
 impl List {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         let mut gates = Vec::new();
         for key in view.state.gate_keys().map_err(StoreError::from)? {
             match view.state.gate(&key) {
@@ -151,7 +157,7 @@ impl List {
 impl Show {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         require_gates(&view.state, [&self.key])?;
         let gate = view.state.gate(&self.key).map_err(StoreError::from)?.expect("the gate was just found");
         Ok(Report::Gate(document(session, gate, true, None)))

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::cli::at::AtArg;
 use crate::domain::id::IdPrefix;
 use crate::domain::standing::{Standing, standings};
 use crate::error::Result;
@@ -18,12 +19,14 @@ use crate::store::StoreError;
 pub struct Status {
     /// The issue
     id: IdPrefix,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 impl Status {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         let issue = session.resolve(&view.state, &self.id)?;
         let standings = standings(&view.state, &issue).map_err(StoreError::from)?;
         let tree = session.store.evidence()?.tree;

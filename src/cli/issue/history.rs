@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::cli::at::AtArg;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::error::{Error, Result};
 use crate::report::Report;
@@ -27,6 +28,8 @@ pub struct Log {
     /// At most this many changes; 0 for all
     #[arg(short = 'n', long = "limit", default_value_t = 0, value_name = "N")]
     limit: usize,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 /// Events before which an issue has no history.
@@ -35,7 +38,7 @@ const CREATION: [&str; 2] = ["issue.created", "issue.imported"];
 impl Log {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         let issue = match session.resolve(&view.state, &self.id) {
             // A deleted issue has a history too.
             Err(error) if error.code == "issue_deleted" => {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::at::AtArg;
 use crate::cli::common::{FilterArg, table};
 use crate::domain::name::{Actor, Label};
 use crate::domain::query::{Criteria, Sort, first};
@@ -50,6 +51,8 @@ pub struct List {
     /// With --json, give whole issues instead of rows
     #[arg(long)]
     full: bool,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 /// The order of a list.
@@ -92,7 +95,7 @@ impl List {
             unassigned: self.unassigned,
             filter: self.filter.read(session)?,
         };
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         let table = table(session, &view.state)?;
         let list = listing(view, &table, self.sort.into(), (self.limit, self.full), |issue| criteria.accepts(issue));
         list.map(Report::List)

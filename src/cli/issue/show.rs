@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use crate::cli::at::AtArg;
 use crate::cli::events::wanted_unasked;
 use crate::domain::id::IdPrefix;
 use crate::domain::issue::Issue;
@@ -34,12 +35,14 @@ pub struct Show {
     /// Print only these fields
     #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "field")]
     fields: Vec<String>,
+    #[command(flatten)]
+    at: AtArg,
 }
 
 impl Show {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let view = session.view()?;
+        let view = self.at.view(session)?;
         let mut docs = Vec::new();
         for id in &self.ids {
             let issue = session.resolve(&view.state, id)?;

@@ -41,6 +41,9 @@ pub struct Event {
     /// The caller's key for the operation, when one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op_id: Option<OpId>,
+    /// The event whose opposite this is, when something is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<EventId>,
     /// Unknown fields.
     #[serde(flatten)]
     pub extra: Extra,
@@ -106,6 +109,7 @@ bodies! {
     IssueUnassigned(Empty) = "issue.unassigned",
     IssueCommented(Text) = "issue.commented",
     IssueDeleted(Empty) = "issue.deleted",
+    IssueRestored(Empty) = "issue.restored",
     IssueLanded(Landing) = "issue.landed",
     IssueMerged(Patch) = "issue.merged",
     AgentStalled(Stalled) = "agent.stalled",

@@ -120,7 +120,15 @@ impl Judge<'_> {
             body if body.is_note() || matches!(body, Body::IssueMerged(_)) => {
                 breaks("lawful", format!("{} belongs to a merge", self.event.event))
             }
+            Body::IssueRestored(_) => self.restored(),
             _ => self.about_issue(body),
+        }
+    }
+
+    fn restored(&self) -> Judged {
+        match self.event.issue.map(|id| self.state.issue(id)).transpose()?.flatten() {
+            Some(issue) if issue.deleted.is_some() => Ok(()),
+            _ => breaks("lawful", "only what was deleted is restored"),
         }
     }
 

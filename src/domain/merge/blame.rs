@@ -59,9 +59,11 @@ impl Touched {
                 ["state", "assignee"].into_iter().for_each(touch);
             }
             Body::IssueAsked(_) | Body::IssueAnswered(_) => ["state", "question"].into_iter().for_each(touch),
-            Body::IssueStateChanged(_) | Body::IssueCompleted(_) | Body::IssueRejected(_) | Body::IssueDeleted(_) => {
-                touch("state")
-            }
+            Body::IssueStateChanged(_)
+            | Body::IssueCompleted(_)
+            | Body::IssueRejected(_)
+            | Body::IssueDeleted(_)
+            | Body::IssueRestored(_) => touch("state"),
             Body::IssueLanded(_) => touch("landed"),
             Body::GateDefined(gate) => touch(&format!("gate.{}", gate.key)),
             Body::GateUndefined(gate) => touch(&format!("gate.{}", gate.gate)),

@@ -13,6 +13,7 @@ mod ownership;
 pub mod plan;
 pub mod state;
 pub mod talk;
+pub mod undo;
 pub mod verdict;
 
 pub use ownership::authorize;

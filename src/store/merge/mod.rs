@@ -323,6 +323,7 @@ impl<B: Backend> Work<'_, B> {
             actor: actor(),
             data: body.to_data(),
             op_id: None,
+            undoes: None,
             extra: Extra::new(),
         };
         bodies.into_iter().enumerate().map(event).collect()

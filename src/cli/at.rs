@@ -1,0 +1,35 @@
+//! `--at`: looking at the tracker as it was.
+
+use clap::Args;
+
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::session::{Session, View};
+use crate::store::Backend;
+
+/// Which state is looked at.
+#[derive(Args, Clone, Debug, Default)]
+pub struct AtArg {
+    /// As of then: a commit of the tracker, a day (`2026-01-31`, its beginning in UTC), a span back from now (`2h`) or
+    /// an RFC 3339 time. Reads the messages of the commits since
+    #[arg(long, value_name = "REV|WHEN", allow_hyphen_values = true)]
+    pub at: Option<String>,
+}
+
+impl AtArg {
+    /// The state; the present one without the argument.
+    pub fn view(&self, session: &Session) -> Result<View> {
+        match &self.at {
+            Some(when) => session.view_of(when),
+            None => session.view(),
+        }
+    }
+
+    /// The time by which leases are judged in that state: its own, for one of the past.
+    pub fn clock(&self, session: &Session, view: &View) -> Result<Timestamp> {
+        match self.at {
+            Some(_) => Ok(session.store.info(&view.commit)?.time),
+            None => Ok(session.now()),
+        }
+    }
+}

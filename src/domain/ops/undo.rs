@@ -1,0 +1,234 @@
+//! Undoing: for each event the opposite one, where it has one and nothing since rests on it.
+
+use serde_json::Value;
+
+use crate::domain::draft::Draft;
+use crate::domain::event::{Body, Edit, Empty, Event, GateRef, NewIssue};
+use crate::domain::gate::Gate;
+use crate::domain::id::{IdPrefix, IssueId};
+use crate::domain::issue::Issue;
+use crate::domain::name::{Actor, GateKey};
+use crate::domain::refusal::{Decision, Refusal};
+use crate::domain::snapshot::Snapshot;
+use crate::domain::state::{GateStatus, Outcome, State};
+
+use super::state::{Finish, set_state};
+use super::{claim, config, dep, gate, issue, talk};
+
+/// Undoes events of one commit, the last first. `before` is the state that the commit builds on. Gives the issues.
+///
+/// Refused, all of it, when one of them has no opposite, or when what it did was changed again. Reads the issues that
+/// the events are about, and what the opposite changes need.
+pub fn undo(draft: &mut Draft<'_>, events: &[Event], before: &dyn Snapshot) -> Decision<Vec<IssueId>> {
+    let mut issues = Vec::new();
+    for event in events.iter().rev() {
+        draft.undoing(Some(event.id));
+        let Ok(Some(body)) = event.body() else {
+            return Err(final_for_all(event, "it is of a later version", "upgrade jit"));
+        };
+        match event.issue {
+            Some(id) => {
+                if !issues.contains(&id) {
+                    issues.push(id);
+                }
+                of_issue(draft, event, &body, id, before)?;
+            }
+            None => of_tracker(draft, event, &body, before)?,
+        }
+    }
+    draft.undoing(None);
+    Ok(issues)
+}
+
+/// The refusal for an event without an opposite.
+fn final_for_all(event: &Event, why: &str, instead: impl Into<String>) -> Refusal {
+    Refusal::NotUndoable {
+        event: event.event.clone(),
+        issue: event.issue,
+        why: why.to_owned(),
+        instead: instead.into(),
+    }
+}
+
+fn changed_since(issue: IssueId, field: &str, now: impl Into<Value>) -> Refusal {
+    Refusal::ChangedSince { issue: Some(issue), field: field.to_owned(), now: now.into() }
+}
+
+fn of_issue(draft: &mut Draft<'_>, event: &Event, body: &Body, id: IssueId, before: &dyn Snapshot) -> Decision {
+    if let Body::IssueDeleted(_) = body {
+        return restore(draft, id);
+    }
+    let issue = draft.issue(id)?;
+    let earlier = || -> Decision<Issue> {
+        before.issue(id)?.ok_or_else(|| final_for_all(event, "what was before it is not known", "jit issue log"))
+    };
+    let (short, prefix) = (id.short(), IdPrefix::from(id));
+    let stays = |why: &str, instead: String| Err(final_for_all(event, why, instead));
+    match body {
+        Body::IssueCreated(new) => uncreate(draft, event, &issue, new),
+        Body::IssueRestored(_) => issue::delete(draft, &prefix).map(drop),
+        Body::IssueUpdated(edit) => unedit(draft, &issue, edit, &earlier()?),
+        Body::IssueStateChanged(change) => reset_state(draft, &issue, change.from, change.to),
+        Body::IssueCompleted(ended) => reset_state(draft, &issue, ended.from, State::Done),
+        Body::IssueRejected(ended) => reset_state(draft, &issue, ended.from, State::Rejected),
+        Body::IssueClaimed(claimed) => match &issue.claim {
+            Some(live) if live.token == event.id => {
+                claim::release(draft, &prefix, Outcome::Handoff, Some("undone"))?;
+                let issue = draft.issue(id)?;
+                set_state(
+                    draft,
+                    &issue,
+                    if claimed.from == State::Open { State::Open } else { State::Ready },
+                    &Finish::default(),
+                )
+            }
+            live => {
+                Err(changed_since(id, "claim", live.as_ref().map_or(Value::Null, |claim| claim.by.as_str().into())))
+            }
+        },
+        Body::IssueAssigned(assignment) => reassign(draft, &issue, Some(&assignment.assignee), earlier()?.assignee),
+        Body::IssueUnassigned(_) => reassign(draft, &issue, None, earlier()?.assignee),
+        Body::DepAdded(edge) => dep::remove(draft, &prefix, &[edge.on.into()]).map(drop),
+        Body::DepRemoved(edge) => {
+            let on = draft.issue(edge.on)?;
+            dep::add_edges(draft, &issue, &[on])
+        }
+        Body::GateAdded(GateRef { gate: key, .. }) => ungate(draft, &issue, key),
+        Body::GateRemoved(GateRef { gate: key, .. }) => gate::add(draft, &prefix, std::slice::from_ref(key)).map(drop),
+        Body::IssueReleased(_) | Body::AgentStalled(_) | Body::ClaimExpired(_) => {
+            stays("a claim that has ended does not come back", format!("jit issue claim {short}"))
+        }
+        Body::IssueAsked(_) => stays("a question is answered", format!("jit issue answer {short} \"…\"")),
+        Body::IssueAnswered(_) => stays("an answer stays said", format!("jit issue ask {short} \"…\"")),
+        Body::IssueCommented(_) => stays("what was said stays said", format!("jit issue comment {short} \"…\"")),
+        Body::GatePassed(judged) => stays("a verdict is evidence", format!("jit gate fail {short} {}", judged.gate)),
+        Body::GateFailed(judged) => stays("a verdict is evidence", format!("jit gate run {short} {}", judged.gate)),
+        Body::IssueImported(_) => stays("it was taken in from elsewhere", format!("jit issue delete {short}")),
+        _ => stays("it tells of what has happened", format!("jit issue log {short}")),
+    }
+}
+
+fn of_tracker(draft: &mut Draft<'_>, event: &Event, body: &Body, before: &dyn Snapshot) -> Decision {
+    let changed = |field: String, now: Value| Err(Refusal::ChangedSince { issue: None, field, now });
+    match body {
+        Body::ConfigChanged(change) => {
+            let now = draft.state().settings()?.get(&change.key).cloned();
+            if now != change.value {
+                return changed(format!("config.{}", change.key), now.unwrap_or_default());
+            }
+            let earlier = before.settings()?.get(&change.key).cloned();
+            config::set(draft, &change.key, earlier.as_ref())
+        }
+        Body::GateDefined(defined) => {
+            let now = draft.state().gate(&defined.key)?;
+            match before.gate(&defined.key)? {
+                _ if now.as_ref() != Some(defined) => {
+                    changed(format!("gate.{}", defined.key), now.map_or(Value::Null, |gate| gate.title.into()))
+                }
+                Some(earlier) => gate::define(draft, &earlier, true),
+                None => gate::undefine(draft, &defined.key),
+            }
+        }
+        Body::GateUndefined(gone) => redefine(draft, event, before.gate(&gone.gate)?),
+        Body::TrackerMerged(_) => Err(final_for_all(event, "histories that were joined stay so", "jit conflicts")),
+        _ => Err(final_for_all(event, "it is how the tracker is kept", "jit log")),
+    }
+}
+
+fn redefine(draft: &mut Draft<'_>, event: &Event, earlier: Option<Gate>) -> Decision {
+    match earlier {
+        Some(gate) => gate::define(draft, &gate, false),
+        None => Err(final_for_all(event, "what was before it is not known", "jit gate define")),
+    }
+}
+
+fn restore(draft: &mut Draft<'_>, id: IssueId) -> Decision {
+    let issue = draft.state().issue(id)?.ok_or_else(|| Refusal::IssueNotFound(id.into()))?;
+    match issue.deleted {
+        Some(_) => draft.emit(id, Body::IssueRestored(Empty {})),
+        None => Ok(()),
+    }
+}
+
+/// Deletes an issue that is as it was made.
+fn uncreate(draft: &mut Draft<'_>, event: &Event, issue: &Issue, new: &NewIssue) -> Decision {
+    let is_new = issue.comments.is_empty()
+        && issue.last_claim.is_none()
+        && issue.commits.is_empty()
+        && issue.state == new.state
+        && issue.title == new.title
+        && issue.description == new.description
+        && issue.gates.values().all(|verdict| verdict.status == GateStatus::Pending);
+    if !is_new {
+        let why = format!("the issue was worked on since, last by {} at {}", issue.updated_by, issue.updated_at);
+        return Err(final_for_all(event, &why, format!("jit issue log {}", issue.id.short())));
+    }
+    issue::delete(draft, &issue.id.into()).map(drop)
+}
+
+/// Gives the fields of an edit the values they had. Each must be as the edit left it.
+fn unedit(draft: &mut Draft<'_>, issue: &Issue, edit: &Edit, earlier: &Issue) -> Decision {
+    let id = issue.id;
+    if edit.title.as_ref().is_some_and(|title| *title != issue.title) {
+        return Err(changed_since(id, "title", issue.title.as_str()));
+    }
+    if edit.description.as_ref().is_some_and(|text| *text != issue.description) {
+        return Err(changed_since(id, "description", issue.description.as_str()));
+    }
+    if edit.priority.is_some_and(|priority| priority != issue.priority) {
+        return Err(changed_since(id, "priority", issue.priority.as_str()));
+    }
+    let set = edit.context_set.iter().map(|(key, value)| (key, Some(value)));
+    let unset = edit.context_unset.iter().map(|key| (key, None));
+    let mut back = Edit {
+        title: edit.title.as_ref().map(|_| earlier.title.clone()),
+        description: edit.description.as_ref().map(|_| earlier.description.clone()),
+        priority: edit.priority.map(|_| earlier.priority),
+        labels_added: edit.labels_removed.clone(),
+        labels_removed: edit.labels_added.clone(),
+        ..Edit::default()
+    };
+    for (key, value) in set.chain(unset) {
+        let now = issue.context.get(key);
+        if now != value {
+            return Err(changed_since(
+                id,
+                &format!("context.{key}"),
+                now.map_or(Value::Null, |now| now.as_str().into()),
+            ));
+        }
+        match earlier.context.get(key) {
+            Some(value) => drop(back.context_set.insert(key.clone(), value.clone())),
+            None => drop(back.context_unset.insert(key.clone())),
+        }
+    }
+    issue::change(draft, issue, &back)
+}
+
+/// Brings an issue that is in the state `to` back to `from`; to ready where that needs a claim that has ended.
+fn reset_state(draft: &mut Draft<'_>, issue: &Issue, from: State, to: State) -> Decision {
+    if issue.state != to {
+        return Err(changed_since(issue.id, "state", issue.state.as_str()));
+    }
+    let back = if from.may_be_claimed() && issue.claim.is_none() { State::Ready } else { from };
+    set_state(draft, issue, back, &Finish::default())
+}
+
+fn reassign(draft: &mut Draft<'_>, issue: &Issue, now: Option<&Actor>, earlier: Option<Actor>) -> Decision {
+    if issue.assignee.as_ref() != now {
+        let now = issue.assignee.as_ref().map_or(Value::Null, |actor| actor.as_str().into());
+        return Err(changed_since(issue.id, "assignee", now));
+    }
+    talk::assign(draft, &issue.id.into(), earlier.as_ref()).map(drop)
+}
+
+/// Takes a gate off again that nobody has judged.
+fn ungate(draft: &mut Draft<'_>, issue: &Issue, key: &GateKey) -> Decision {
+    match issue.gates.get(key) {
+        None => Ok(()),
+        Some(verdict) if verdict.status == GateStatus::Pending => {
+            gate::remove(draft, &issue.id.into(), std::slice::from_ref(key)).map(drop)
+        }
+        Some(verdict) => Err(changed_since(issue.id, &format!("gates.{key}"), verdict.status.as_str())),
+    }
+}
