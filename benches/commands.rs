@@ -14,6 +14,7 @@
 mod gating;
 mod tracker;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -54,6 +55,7 @@ fn time_size(dir: &Path, size: usize, runs: usize) -> Vec<Row> {
     tracker.set(&["mirror.enabled", "false"]);
     rows.extend(time_catching_up(&tracker, runs.div_ceil(6), "no mirror"));
     tracker.set(&["mirror.enabled", "true"]);
+    rows.push(("from a change to the line of watch".to_owned(), time_watch(&tracker, runs)));
     rows.push(("first scan, no index: status".to_owned(), time_first_scan(&tracker, runs.div_ceil(12))));
     rows.push(("import of as many, with mirror".to_owned(), vec![tracker.imported]));
     throughput(&tracker, if runs < 10 { 2 } else { 25 });
@@ -108,6 +110,11 @@ fn time_commands(tracker: &Tracker, runs: usize) -> Vec<Row> {
         ("ready", Box::new(|_| one(&["ready", "-n", "50"]))),
         ("status", Box::new(|_| one(&["status"]))),
         ("issue list -n 50", Box::new(|_| one(&["issue", "list", "-n", "50"]))),
+        ("search, three words", Box::new(|n| one(&["search", &format!("issue {n} benchmark")]))),
+        ("search, a beginning", Box::new(|_| one(&["search", "know*"]))),
+        ("log -n 50", Box::new(|_| one(&["log", "-n", "50"]))),
+        ("blame", Box::new(|n| one(&["blame", waiting(n)]))),
+        ("status --at, 8 changes ago", Box::new(|_| one(&["status", "--at", "refs/jit~8"]))),
         ("issue list --json", Box::new(|_| one(&["issue", "list", "--json"]))),
     ];
     let mut rows: Vec<Row> = makes.iter().map(|(what, _)| ((*what).to_owned(), Vec::new())).collect();
@@ -139,6 +146,24 @@ fn time_catching_up(tracker: &Tracker, runs: usize, how: &str) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// From the end of a process that changes something to the line that `jit watch` prints of it.
+fn time_watch(tracker: &Tracker, runs: usize) -> Vec<Duration> {
+    let mut watch = jit(&tracker.dir, &["watch", "--json"]).stdout(Stdio::piped()).spawn().expect("jit can be started");
+    let mut lines = BufReader::new(watch.stdout.take().expect("stdout is piped")).lines();
+    std::thread::sleep(Duration::from_millis(500));
+    let (sender, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || while lines.next().is_some_and(|_| sender.send(Instant::now()).is_ok()) {});
+    let times = (0..runs).map(|n| {
+        time(&mut jit(&tracker.dir, &["issue", "create", &format!("watched {n}")]));
+        let done = Instant::now();
+        told.recv_timeout(Duration::from_secs(10)).expect("a line comes").saturating_duration_since(done)
+    });
+    let times = times.collect();
+    watch.kill().expect("jit can be ended");
+    let _ = watch.wait();
+    times
 }
 
 fn time_first_scan(tracker: &Tracker, runs: usize) -> Vec<Duration> {

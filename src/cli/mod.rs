@@ -26,6 +26,7 @@ mod mirror;
 mod query;
 pub mod reference;
 mod remote;
+mod search;
 mod status;
 mod sync;
 mod undo;
@@ -124,6 +125,7 @@ enum Command {
     Ready(query::Ready),
     #[command(subcommand)]
     Events(events::Events),
+    Search(search::Search),
     Log(log::Log),
     Blame(blame::Blame),
     Undo(undo::Undo),
@@ -208,6 +210,7 @@ impl Command {
             Command::Query(command) => command.run(session),
             Command::Ready(command) => command.run(session),
             Command::Events(command) => command.run(session),
+            Command::Search(command) => command.run(session),
             Command::Log(command) => command.run(session),
             Command::Blame(command) => command.run(session),
             Command::Undo(command) => command.run(session),

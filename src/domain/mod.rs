@@ -21,6 +21,7 @@ pub mod plan;
 pub mod query;
 pub mod refusal;
 pub mod replay;
+pub mod search;
 pub mod settings;
 pub mod snapshot;
 pub mod standing;

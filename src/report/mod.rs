@@ -18,6 +18,7 @@ pub mod log;
 pub mod plan;
 mod printer;
 pub mod progress;
+pub mod search;
 pub mod status;
 pub mod sync;
 pub mod text;
@@ -56,6 +57,8 @@ pub enum Report {
     Log(log::Log),
     /// Who set what.
     Blame(blame::Blame),
+    /// What a search has found.
+    Search(search::Hits),
     /// What was undone.
     Undone(undo::Undone),
     /// Issues that were waited for.
@@ -223,6 +226,7 @@ impl Report {
             Report::Planned(report) => report,
             Report::Log(report) => report,
             Report::Blame(report) => report,
+            Report::Search(report) => report,
             Report::Undone(report) => report,
             Report::Waited(report) => report,
             Report::Collected(report) => report,

@@ -18,6 +18,7 @@ pub mod lookup;
 pub mod memory;
 pub mod merge;
 pub mod message;
+pub mod search;
 pub mod snapshot;
 pub mod take_in;
 pub mod transact;

@@ -8,6 +8,7 @@ use crate::domain::gate::Gate;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
 use crate::domain::name::GateKey;
+use crate::domain::search::Query;
 use crate::domain::settings::Settings;
 use crate::domain::snapshot::{Read, Snapshot};
 use crate::domain::table::{Summary, Table};
@@ -17,7 +18,7 @@ use super::index::{self, Home, Thrift};
 use super::layout::{
     CONFIG_FILE, DEEPEST_FANOUT, FORMAT, FORMAT_FILE, Format, GATES, ISSUES, gate_path, issue_folder, issue_path,
 };
-use super::{Entry, EntryKind, StoreError, StoreResult, Tree};
+use super::{Entry, EntryKind, StoreError, StoreResult, Tree, search};
 
 /// The state in one commit, read on demand.
 pub struct TreeSnapshot<T: Tree> {
@@ -72,6 +73,19 @@ impl<T: Tree> TreeSnapshot<T> {
             Some(home) => index::held(self, home),
             None => Ok(self.read_table()),
         }
+    }
+
+    /// The issues whose texts fit a query, the best first; see [`search::search`]. `is_present` says that this is the
+    /// state of the tip.
+    pub fn search(
+        &self,
+        is_present: bool,
+        query: &Query,
+        wanted: &dyn Fn(IssueId) -> bool,
+        limit: usize,
+    ) -> StoreResult<search::Found> {
+        let home = self.index.as_ref().map(|home| search::Home { dir: home.dir.clone(), keep: is_present });
+        search::search(self, home.as_ref(), query, wanted, limit)
     }
 
     /// Reads every issue, tombstones included, in the order of paths, until `visit` breaks off.

@@ -37,6 +37,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("signal_hook", &["environment.rs"]),
     ("rustix::process", &["processes.rs", "coordinator/", "gates/process.rs", "git_process/"]),
     ("notify::", &["watch.rs"]),
+    ("rusqlite", &["store/search/"]),
     ("saphyr_parser", &["plan/"]),
     ("jsonc_parser", &["plan/"]),
     ("shlex", &["coordinator/config/"]),
@@ -48,7 +49,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tempfile", &["store/git/", "store/derived.rs", "mirror/files.rs", "git_process/", "gates/", "hooks/"]),
     ("zerocopy", &["domain/table/row.rs", "store/index/file.rs", "store/lookup/pages.rs"]),
     ("crc32fast", &["store/index/file.rs", "store/lookup/pages.rs"]),
-    ("chrono", &["domain/time.rs"]),
+    ("chrono::", &["domain/time.rs"]),
     ("std::env::", &["environment.rs", "lib.rs", "steps.rs"]),
     (
         "std::process::",

@@ -48,6 +48,7 @@ mod ownership;
 mod plans;
 mod races;
 mod remotes;
+mod searching;
 mod seed;
 mod setting_up;
 mod simulation;

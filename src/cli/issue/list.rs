@@ -5,11 +5,9 @@ use std::rc::Rc;
 use clap::{Args, ValueEnum};
 
 use crate::cli::at::AtArg;
-use crate::cli::common::{FilterArg, table};
-use crate::domain::name::{Actor, Label};
-use crate::domain::query::{Criteria, Sort, first};
+use crate::cli::common::table;
+use crate::domain::query::{Sort, first};
 use crate::domain::snapshot::Snapshot;
-use crate::domain::state::{Priority, State};
 use crate::domain::table::{Entry, Table};
 use crate::error::Result;
 use crate::report::Report;
@@ -17,31 +15,15 @@ use crate::report::issue::{IssueDoc, IssueRef};
 use crate::report::list::{Full, IssueList};
 use crate::session::{Session, View};
 
+use super::conditions::Conditions;
+
 /// List issues, a line each
 ///
 /// Every condition given must hold. Reads the index; with --full also the issues listed.
 #[derive(Args, Debug)]
 pub struct List {
-    /// In this state; may be given several times
-    #[arg(short, long)]
-    state: Vec<State>,
-    /// Of this priority; may be given several times
-    #[arg(short, long)]
-    priority: Vec<Priority>,
-    /// With this label; may be given several times
-    #[arg(short, long)]
-    label: Vec<Label>,
-    /// Meant for this actor
-    #[arg(short, long)]
-    assignee: Option<Actor>,
-    /// Held up by a dependency
-    #[arg(long)]
-    blocked: bool,
-    /// Meant for nobody
-    #[arg(long)]
-    unassigned: bool,
     #[command(flatten)]
-    filter: FilterArg,
+    conditions: Conditions,
     /// The order
     #[arg(long, value_enum, default_value_t)]
     sort: Order,
@@ -86,15 +68,7 @@ impl From<Order> for Sort {
 impl List {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let criteria = Criteria {
-            states: self.state,
-            priorities: self.priority,
-            labels: self.label,
-            assignee: self.assignee,
-            blocked: self.blocked,
-            unassigned: self.unassigned,
-            filter: self.filter.read(session)?,
-        };
+        let criteria = self.conditions.read(session)?;
         let view = self.at.view(session)?;
         let table = table(session, &view.state)?;
         let list = listing(view, &table, self.sort.into(), (self.limit, self.full), |issue| criteria.accepts(issue));

@@ -3,6 +3,7 @@
 pub mod assign;
 pub mod claim;
 pub mod claim_next;
+pub mod conditions;
 pub mod create;
 pub mod delete;
 pub mod history;

@@ -170,7 +170,7 @@ impl Loaded {
 
 /// The issues that may differ from those in the folder called `mark`. `None` when that cannot be told, or
 /// when something stands where no issue belongs.
-fn differences<T: Tree>(state: &TreeSnapshot<T>, mark: &str) -> Option<BTreeSet<IssueId>> {
+pub(super) fn differences<T: Tree>(state: &TreeSnapshot<T>, mark: &str) -> Option<BTreeSet<IssueId>> {
     let differences = state.tree().since(ISSUES, mark).ok()?;
     let misplaced = |difference: &Difference<T::Id>| {
         stands_in_place(state, &difference.path).is_none() && !matches!(state.look_at(&difference.path), Ok(None))

@@ -1,0 +1,56 @@
+//! `jit search`.
+
+use std::rc::Rc;
+
+use clap::Args;
+
+use crate::domain::search::parse;
+use crate::error::{Class, Error, Result};
+use crate::report::Report;
+use crate::report::search::Hits;
+use crate::session::Session;
+
+use super::at::AtArg;
+use super::common::table;
+use super::issue::conditions::Conditions;
+
+/// Search the texts of issues: titles, descriptions, comments and context
+///
+/// Words in any order and in any case; `"a phrase"`, `auth*` for the beginning of a word, `-draft` for what must not be
+/// there. The best first: a word in the title counts for more than one in the description, and a rare one for more than a
+/// common one. Reads the index, the database of texts, and the issues that changed since the last search.
+#[derive(Args, Debug)]
+pub struct Search {
+    /// What to look for
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
+    #[command(flatten)]
+    conditions: Conditions,
+    /// At most this many; 0 for all
+    #[arg(short = 'n', long = "limit", default_value_t = 20, value_name = "N")]
+    limit: usize,
+    #[command(flatten)]
+    at: AtArg,
+}
+
+impl Search {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        let text = self.text.join(" ");
+        let query = parse(&text).map_err(|fault| {
+            Error::new(Class::Usage, "invalid_search", format!("`{text}`, {fault}"))
+                .hint("jit search --help")
+                .details(serde_json::json!({ "text": text, "at": fault.at, "why": fault.why }))
+        })?;
+        let criteria = self.conditions.read(session)?;
+        let view = self.at.view(session)?;
+        let table = table(session, &view.state)?;
+        let wanted = |id| table.find(id).is_some_and(|issue| criteria.accepts(issue));
+        let limit = if self.limit == 0 { usize::MAX } else { self.limit };
+        let (hits, total) = view.state.search(self.at.at.is_none(), &query, &wanted, limit)?;
+        let whole_words = !query.wanted.iter().any(|term| term.prefix);
+        let broader =
+            (total == 0 && whole_words).then(|| format!("jit search '{text}*' finds the beginnings of words too"));
+        Ok(Report::Search(Hits { table: Rc::clone(&table), hits, total, broader }))
+    }
+}

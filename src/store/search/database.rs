@@ -1,0 +1,196 @@
+//! The database behind a search.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::domain::id::IssueId;
+use crate::domain::search::{Query, Term};
+
+use super::{BEGIN, END, Found, Hit, Texts};
+
+/// The columns that are searched, in the order of the table. A hit in an earlier one counts for more.
+const FIELDS: [&str; 4] = ["title", "description", "comments", "context"];
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS meta (reflects TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS issues (row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
+    CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(
+        title, description, comments, context, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
+    );
+    INSERT INTO texts(texts, rank) VALUES ('rank', 'bm25(10.0, 3.0, 2.0, 2.0)');
+";
+
+/// How long another process that writes is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The texts of issues.
+pub struct Database {
+    connection: Connection,
+}
+
+/// Whether a database is of no use, so that it is made anew.
+pub fn is_damaged(why: &rusqlite::Error) -> bool {
+    use ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, PermissionDenied, ReadOnly, SystemIoFailure,
+    };
+    let code = why.sqlite_error_code();
+    let in_use = matches!(code, Some(DatabaseBusy | DatabaseLocked));
+    let surroundings =
+        matches!(code, Some(CannotOpen | DiskFull | OutOfMemory | PermissionDenied | ReadOnly | SystemIoFailure));
+    !in_use && !surroundings
+}
+
+impl Database {
+    /// Opens the database in a file, which is made where it is missing.
+    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+        let is_new = !path.exists();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        // It can be made anew: a loss of power may damage it, an end of the process does not.
+        connection
+            .execute_batch("PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456;")?;
+        let there: Option<String> = connection
+            .query_row("SELECT name FROM sqlite_master WHERE name = 'texts'", [], |row| row.get(0))
+            .optional()?;
+        if there.is_none() {
+            connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
+        }
+        if is_new {
+            // As open as the folder around it. A failure costs others time only.
+            let around = path.parent().and_then(|folder| fs::metadata(folder).ok());
+            let mode = around.map_or(0o600, |folder| folder.permissions().mode() & 0o666);
+            let _ = fs::set_permissions(path, Permissions::from_mode(mode));
+        }
+        Ok(Self { connection })
+    }
+
+    /// A database that is gone with this value.
+    pub fn in_memory() -> rusqlite::Result<Self> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Self { connection })
+    }
+
+    /// From now on one state is read, whatever others write.
+    pub fn begin_reading(&self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("BEGIN DEFERRED")
+    }
+
+    /// From now on nobody else writes.
+    pub fn begin_writing(&self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")
+    }
+
+    /// Keeps what was written.
+    pub fn commit(&self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("COMMIT")
+    }
+
+    /// Forgets what was written.
+    pub fn roll_back(&self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("ROLLBACK")
+    }
+
+    /// What the texts reflect, as [`Database::set_reflects`] said; `None` for nothing.
+    pub fn reflects(&self) -> rusqlite::Result<Option<String>> {
+        self.connection.query_row("SELECT reflects FROM meta", [], |row| row.get(0)).optional()
+    }
+
+    /// Says what the texts reflect.
+    pub fn set_reflects(&self, reflects: &str) -> rusqlite::Result<()> {
+        self.connection.execute("DELETE FROM meta", [])?;
+        self.connection.execute("INSERT INTO meta VALUES (?1)", [reflects]).map(drop)
+    }
+
+    /// Takes all texts out.
+    pub fn clear(&self) -> rusqlite::Result<()> {
+        self.connection.execute_batch(&format!("DROP TABLE texts; DROP TABLE issues; DELETE FROM meta; {SCHEMA}"))
+    }
+
+    /// Puts the texts of an issue in place of those that were there; `None` takes them out.
+    pub fn put(&self, id: IssueId, texts: Option<&Texts>) -> rusqlite::Result<()> {
+        let bytes = id.bytes();
+        let row: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT row FROM issues WHERE id = ?1")?
+            .query_row([&bytes[..]], |row| row.get(0))
+            .optional()?;
+        if let Some(row) = row {
+            self.connection.prepare_cached("DELETE FROM texts WHERE rowid = ?1")?.execute([row])?;
+            self.connection.prepare_cached("DELETE FROM issues WHERE row = ?1")?.execute([row])?;
+        }
+        let Some(texts) = texts else { return Ok(()) };
+        self.connection.prepare_cached("INSERT INTO issues(id) VALUES (?1)")?.execute([&bytes[..]])?;
+        let row = self.connection.last_insert_rowid();
+        self.connection
+            .prepare_cached(
+                "INSERT INTO texts(rowid, title, description, comments, context) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![row, texts.title, texts.description, texts.comments, texts.context])
+            .map(drop)
+    }
+
+    /// The issues that fit and are `wanted`, the best first, at most `limit` of them; and how many there are in all.
+    pub fn search(&self, query: &Query, wanted: &dyn Fn(IssueId) -> bool, limit: usize) -> rusqlite::Result<Found> {
+        let words = expression(query);
+        let mut ranked = self.connection.prepare_cached(
+            "SELECT texts.rowid, issues.id, rank FROM texts JOIN issues ON issues.row = texts.rowid
+             WHERE texts MATCH ?1 ORDER BY rank, issues.id",
+        )?;
+        let mut rows = ranked.query([&words])?;
+        let (mut best, mut total) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let bytes: [u8; 16] = row.get(1)?;
+            let id = IssueId::new(Uuid::from_bytes(bytes));
+            if wanted(id) {
+                total += 1;
+                if best.len() < limit {
+                    best.push((row.get::<_, i64>(0)?, id, row.get::<_, f64>(2)?));
+                }
+            }
+        }
+        let hits: rusqlite::Result<Vec<Hit>> =
+            best.into_iter().map(|(row, id, rank)| self.hit(&words, row, id, rank)).collect();
+        Ok((hits?, total))
+    }
+
+    /// A hit with its excerpt: of the first field in which something was found.
+    fn hit(&self, words: &str, row: i64, id: IssueId, rank: f64) -> rusqlite::Result<Hit> {
+        let snippet = |column: usize| format!("snippet(texts, {column}, char(1), char(2), '…', 16)");
+        let columns: Vec<String> = (0..FIELDS.len()).map(snippet).collect();
+        let sql = format!("SELECT {} FROM texts WHERE texts MATCH ?1 AND rowid = ?2", columns.join(", "));
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let excerpts: [String; 4] =
+            statement.query_row(params![words, row], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
+        let found = excerpts.iter().position(|excerpt| excerpt.contains(BEGIN) && excerpt.contains(END)).unwrap_or(0);
+        let [title, description, comments, context] = excerpts;
+        let excerpt = match found {
+            0 => title,
+            1 => description,
+            2 => comments,
+            _ => context,
+        };
+        // What the rank of FTS5 calls better is smaller.
+        Ok(Hit { id, score: -rank, field: FIELDS[found], excerpt })
+    }
+}
+
+/// A query in the language of FTS5: every term quoted, so that nothing in it means anything else.
+fn expression(query: &Query) -> String {
+    let term = |term: &Term| {
+        let quoted = format!("\"{}\"", term.words.replace('"', "\"\"").replace('\0', " "));
+        if term.prefix { format!("{quoted}*") } else { quoted }
+    };
+    let wanted: Vec<String> = query.wanted.iter().map(term).collect();
+    let mut expression = format!("({})", wanted.join(" AND "));
+    for left_out in &query.left_out {
+        expression = format!("({expression} NOT {})", term(left_out));
+    }
+    expression
+}

@@ -1,0 +1,181 @@
+//! Full-text search: the texts of all issues in a database of SQLite (FTS5), ranked by it.
+//!
+//! The file `search-1` in the folder of local state reflects one folder of issues, which it names. A search brings it to
+//! the state it looks at by the difference of the two, as the index is.
+//!
+//! INVARIANT: the database is never the truth. What is missing, damaged or of another version is made anew; where it
+//! cannot be used at all, the texts go into memory for this one search. A search of the past leaves no trace in it.
+
+mod database;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use crate::domain::id::IssueId;
+use crate::domain::issue::Issue;
+use crate::domain::plan::BASE;
+use crate::domain::search::Query;
+use crate::domain::snapshot::{Read, Snapshot};
+
+use super::index::differences;
+use super::layout::ISSUES;
+use super::snapshot::TreeSnapshot;
+use super::{StoreError, StoreResult, Tree};
+
+use database::Database;
+
+/// Where the texts are kept. The number is the version of the form.
+const FILE: &str = "search-1";
+
+/// An issue that was found.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The issue.
+    pub id: IssueId,
+    /// How well it fits; more is better.
+    pub score: f64,
+    /// Where it was found: `title`, `description`, `comments` or `context`.
+    pub field: &'static str,
+    /// The place, with what was found between [`BEGIN`] and [`END`].
+    pub excerpt: String,
+}
+
+/// Stands before what was found.
+pub const BEGIN: char = '\u{1}';
+/// Stands after it.
+pub const END: char = '\u{2}';
+
+/// Where the texts are kept, and whether they may be kept there.
+pub struct Home {
+    /// The folder of local state.
+    pub dir: PathBuf,
+    /// Whether the state is the present one.
+    pub keep: bool,
+}
+
+/// Hits, and how many there are of them in all.
+pub type Found = (Vec<Hit>, usize);
+
+/// The texts of an issue that are searched.
+struct Texts {
+    title: String,
+    description: String,
+    comments: String,
+    context: String,
+}
+
+impl Texts {
+    /// The texts of an issue; `None` for a tombstone.
+    fn of(issue: &Issue) -> Option<Self> {
+        if issue.deleted.is_some() {
+            return None;
+        }
+        let comments: Vec<&str> = issue.comments.iter().map(|comment| comment.text.as_str()).collect();
+        let context = issue.context.iter().filter(|(key, _)| *key != BASE);
+        Some(Self {
+            title: issue.title.to_string(),
+            description: issue.description.clone(),
+            comments: comments.join("\n\n"),
+            context: context.map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join("\n"),
+        })
+    }
+}
+
+/// The issues that fit a query and are `wanted`, the best first, at most `limit` of them.
+///
+/// Costs the issues that differ from those that were searched last; without a database all of them.
+pub fn search<T: Tree>(
+    state: &TreeSnapshot<T>,
+    home: Option<&Home>,
+    query: &Query,
+    wanted: &dyn Fn(IssueId) -> bool,
+    limit: usize,
+) -> StoreResult<Found> {
+    let Some(mark) = state.tree().mark(ISSUES)? else { return Ok((Vec::new(), 0)) };
+    let reflects = format!("{} {mark}", state.format().fanout);
+    if let Some(home) = home {
+        let path = home.dir.join(FILE);
+        for _ in 0..2 {
+            let database = Database::open(&path);
+            match database
+                .and_then(|database| kept(state, database, &reflects, home.keep, &|db| db.search(query, wanted, limit)))
+            {
+                Ok(found) => return Ok(found),
+                // Somebody else is writing, or it cannot be written: that is no reason to throw it away.
+                Err(why) if !database::is_damaged(&why) => break,
+                Err(_) => drop(std::fs::remove_file(&path)),
+            }
+        }
+    }
+    let database = Database::in_memory().map_err(internal)?;
+    fill(state, &database, &reflects).map_err(internal)?;
+    database.search(query, wanted, limit).map_err(internal)
+}
+
+fn internal(why: rusqlite::Error) -> StoreError {
+    StoreError::Internal(anyhow::Error::new(why).context("searching"))
+}
+
+/// Asks a database that is kept, brought to `state`; what that changed stays in it where it is to be kept.
+fn kept<T: Tree>(
+    state: &TreeSnapshot<T>,
+    database: Database,
+    reflects: &str,
+    keep: bool,
+    ask: &dyn Fn(&Database) -> rusqlite::Result<Found>,
+) -> rusqlite::Result<Found> {
+    database.begin_reading()?;
+    if database.reflects()?.as_deref() == Some(reflects) {
+        return ask(&database);
+    }
+    database.roll_back()?;
+    database.begin_writing()?;
+    // Another process may have been faster.
+    let known = database.reflects()?;
+    if known.as_deref() != Some(reflects) {
+        catch_up(state, &database, known.as_deref(), reflects)?;
+    }
+    let found = ask(&database)?;
+    if keep {
+        database.commit()?
+    } else {
+        database.roll_back()?
+    }
+    Ok(found)
+}
+
+/// Brings the texts from what the database reflects to `state`.
+fn catch_up<T: Tree>(
+    state: &TreeSnapshot<T>,
+    database: &Database,
+    known: Option<&str>,
+    reflects: &str,
+) -> rusqlite::Result<()> {
+    let fanout = state.format().fanout.to_string();
+    let before = known.and_then(|known| known.split_once(' ')).filter(|(depth, _)| *depth == fanout);
+    let Some(news) = before.and_then(|(_, mark)| differences(state, mark)) else {
+        database.clear()?;
+        return fill(state, database, reflects);
+    };
+    for id in news {
+        // What cannot be read is not found; the list says that it is there.
+        let texts = state.issue(id).ok().flatten().as_ref().and_then(Texts::of);
+        database.put(id, texts.as_ref())?;
+    }
+    database.set_reflects(reflects)
+}
+
+fn fill<T: Tree>(state: &TreeSnapshot<T>, database: &Database, reflects: &str) -> rusqlite::Result<()> {
+    let filled = state.each_issue(&mut |issue: Read<Issue>| {
+        let Ok(issue) = issue else { return ControlFlow::Continue(()) };
+        let Some(texts) = Texts::of(&issue) else { return ControlFlow::Continue(()) };
+        match database.put(issue.id, Some(&texts)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(why) => ControlFlow::Break(why),
+        }
+    });
+    match filled {
+        ControlFlow::Continue(()) => database.set_reflects(reflects),
+        ControlFlow::Break(why) => Err(why),
+    }
+}
