@@ -121,6 +121,7 @@ pub const CONTRACTS: &[Contract] = &[
     read("graph show", "a tree", shape::<graph::Graph>),
     read("graph downstream", LIST, shape::<graph::Nodes>),
     read("graph roots", LIST, shape::<graph::Nodes>),
+    read("graph critical-path", LIST, shape::<graph::Nodes>),
     Contract { errors: &[NotFound, Outside], ..read("graph export", "the graph", shape::<graph::Export>) },
     Contract { shape: shape::<gate::GateDoc>, errors: &[NotFound, Refused, Exists, Outside], ..change("gate define") },
     Contract { shape: shape::<gate::GateDoc>, ..change("gate undefine") },

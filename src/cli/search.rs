@@ -9,6 +9,7 @@ use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::search::Hits;
 use crate::session::Session;
+use crate::store::search::Wanted;
 
 use super::at::AtArg;
 use super::common::table;
@@ -45,9 +46,10 @@ impl Search {
         let criteria = self.conditions.read(session)?;
         let view = self.at.view(session)?;
         let table = table(session, &view.state)?;
-        let wanted = |id| table.find(id).is_some_and(|issue| criteria.accepts(issue));
+        let fits = |id| table.find(id).is_some_and(|issue| criteria.accepts(issue));
+        let wanted: Option<Wanted<'_>> = if criteria.is_empty() { None } else { Some(&fits) };
         let limit = if self.limit == 0 { usize::MAX } else { self.limit };
-        let (hits, total) = view.state.search(self.at.at.is_none(), &query, &wanted, limit)?;
+        let (hits, total) = view.state.search(self.at.at.is_none(), &query, wanted, limit)?;
         let whole_words = !query.wanted.iter().any(|term| term.prefix);
         let broader =
             (total == 0 && whole_words).then(|| format!("jit search '{text}*' finds the beginnings of words too"));

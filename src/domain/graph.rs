@@ -99,6 +99,62 @@ pub fn dependents(table: &Table, id: IssueId) -> Vec<(Entry<'_>, usize)> {
     found
 }
 
+/// The longest chain of unfinished issues of which each waits for the one before it: the one that ends in `last`, or of
+/// all. In the order of work. Of several the one whose end is most urgent, then oldest.
+///
+/// The algorithm is the longest path in a graph without cycles, by way of a topological order (Kahn); issues that wait for
+/// one another, as only a damaged tracker has them, are left out.
+pub fn critical_path<'t>(
+    table: &'t Table,
+    last: Option<Entry<'t>>,
+    wanted: &dyn Fn(Entry<'t>) -> bool,
+) -> Vec<Entry<'t>> {
+    let open =
+        |issue: &Entry<'t>| issue.presence() == Presence::Living && !issue.state().is_finished() && wanted(*issue);
+    let among: Vec<Entry<'t>> = match last {
+        Some(last) => within(table, &[last], None),
+        None => table.issues().collect(),
+    };
+    let among: Vec<Entry<'t>> = among.into_iter().filter(open).collect();
+    let mut waits_for: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut dependents: BTreeMap<u32, Vec<Entry<'t>>> = BTreeMap::new();
+    for issue in &among {
+        let on: Vec<Entry<'t>> = issue.dependencies().filter(open).collect();
+        waits_for.insert(issue.number(), on.len());
+        on.iter().for_each(|on| dependents.entry(on.number()).or_default().push(*issue));
+    }
+    // The length of the longest chain that ends in an issue, and the issue before it.
+    let mut chains: BTreeMap<u32, (usize, Option<u32>)> = BTreeMap::new();
+    let mut free: VecDeque<Entry<'t>> = among.iter().filter(|issue| waits_for[&issue.number()] == 0).copied().collect();
+    while let Some(issue) = free.pop_front() {
+        let length = chains.entry(issue.number()).or_insert((1, None)).0;
+        for next in dependents.get(&issue.number()).into_iter().flatten() {
+            let known = chains.entry(next.number()).or_insert((1, None));
+            if known.0 <= length {
+                *known = (length + 1, Some(issue.number()));
+            }
+            let left = waits_for.entry(next.number()).or_default();
+            *left -= 1;
+            if *left == 0 {
+                free.push_back(*next);
+            }
+        }
+    }
+    let mut ends = among.into_iter().filter(|issue| waits_for[&issue.number()] == 0);
+    let end = match last {
+        Some(last) => ends.find(|issue| issue.number() == last.number()),
+        None => ends.min_by_key(|issue| {
+            (std::cmp::Reverse(chains[&issue.number()].0), issue.priority(), issue.created_at(), issue.id())
+        }),
+    };
+    let mut path: Vec<Entry<'t>> = std::iter::successors(end, |issue| {
+        chains.get(&issue.number()).and_then(|(_, before)| before.map(|number| table.row(number)))
+    })
+    .collect();
+    path.reverse();
+    path
+}
+
 /// The issues at most `depth` dependencies from `roots`, these included, in the order of ids.
 pub fn within<'t>(table: &'t Table, roots: &[Entry<'t>], depth: Option<usize>) -> Vec<Entry<'t>> {
     let mut seen: BTreeSet<u32> = roots.iter().map(|root| root.number()).collect();

@@ -12,7 +12,7 @@ use super::table::Entry;
 use super::time::Timestamp;
 
 /// Which issues are wanted: every part that is given must hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Criteria {
     /// Any of these states; empty for all.
     pub states: Vec<State>,
@@ -31,6 +31,11 @@ pub struct Criteria {
 }
 
 impl Criteria {
+    /// Whether every issue is wanted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether `issue` is wanted.
     pub fn accepts(&self, issue: Entry<'_>) -> bool {
         (self.states.is_empty() || self.states.contains(&issue.state()))

@@ -113,6 +113,11 @@ pub fn span(span: Duration) -> String {
     }
 }
 
+/// How many columns of a terminal a text takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
 /// Rows in columns two spaces apart, as wide as the widest text in each. `rows` is gone through twice, so
 /// that a long list need not be held.
 pub fn table<const N: usize>(rows: impl Iterator<Item = [String; N]> + Clone) -> String {

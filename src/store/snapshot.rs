@@ -81,7 +81,7 @@ impl<T: Tree> TreeSnapshot<T> {
         &self,
         is_present: bool,
         query: &Query,
-        wanted: &dyn Fn(IssueId) -> bool,
+        wanted: Option<search::Wanted<'_>>,
         limit: usize,
     ) -> StoreResult<search::Found> {
         let home = self.index.as_ref().map(|home| search::Home { dir: home.dir.clone(), keep: is_present });

@@ -45,6 +45,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("unicode_width", &["report/text.rs"]),
     ("anstyle", &["report/"]),
     ("indicatif", &["report/progress.rs"]),
+    ("layout::core", &["report/graph/svg.rs"]),
     ("similar::", &["report/history.rs"]),
     ("tempfile", &["store/git/", "store/derived.rs", "mirror/files.rs", "git_process/", "gates/", "hooks/"]),
     ("zerocopy", &["domain/table/row.rs", "store/index/file.rs", "store/lookup/pages.rs"]),

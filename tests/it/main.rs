@@ -27,6 +27,7 @@ mod gate_rules;
 mod gate_runs;
 mod gate_trees;
 mod gates;
+mod graphs;
 mod history;
 mod hook_managers;
 mod hook_messages;

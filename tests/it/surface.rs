@@ -143,6 +143,7 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("graph show", vec![]),
         ("graph downstream", vec![&a]),
         ("graph roots", vec![]),
+        ("graph critical-path", vec![]),
         ("graph export", vec!["--format", "dot"]),
         ("gate define", vec!["lint", "--title", "Lint"]),
         ("gate show", vec!["lint"]),

@@ -203,7 +203,18 @@ fn somebody_fits(pattern: Option<&Pattern>, name: Option<&str>) -> bool {
 }
 
 impl Pattern {
-    fn fits(&self, text: &str) -> bool {
+    /// Reads a pattern: `*` stands for anything, `?` for one character.
+    pub fn read(text: &str) -> Result<Self, String> {
+        if !text.contains(['*', '?']) {
+            return Ok(Pattern::Exact(text.to_owned()));
+        }
+        // Of the signs of a pattern only these two mean something: labels and names may hold the others.
+        let glob = glob::Pattern::new(&text.replace('[', "[[]"));
+        glob.map(Pattern::Glob).map_err(|why| format!("`{text}` is no pattern: {}", why.msg))
+    }
+
+    /// Whether a text fits.
+    pub fn fits(&self, text: &str) -> bool {
         match self {
             Pattern::Exact(exact) => exact == text,
             Pattern::Glob(glob) => glob.matches(text),

@@ -176,13 +176,10 @@ fn somebody(value: &Value) -> Result<Option<Pattern>, Fault> {
 }
 
 fn pattern(value: &Value) -> Result<Pattern, Fault> {
-    if value.quoted || !value.text.contains(['*', '?']) {
+    if value.quoted {
         return Ok(Pattern::Exact(value.text.clone()));
     }
-    // Of the signs of a pattern only these two mean something: labels and names may hold the others.
-    let escaped = value.text.replace('[', "[[]");
-    let glob = glob::Pattern::new(&escaped);
-    glob.map(Pattern::Glob).map_err(|why| Fault::new(value.at, format!("`{}` is no pattern: {}", value.text, why.msg)))
+    Pattern::read(&value.text).map_err(|why| Fault::new(value.at, why))
 }
 
 fn id(value: &Value) -> Result<String, Fault> {

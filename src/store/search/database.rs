@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::domain::id::IssueId;
 use crate::domain::search::{Query, Term};
 
-use super::{BEGIN, END, Found, Hit, Texts};
+use super::{BEGIN, END, Found, Hit, Texts, Wanted};
 
 /// The columns that are searched, in the order of the table. A hit in an earlier one counts for more.
 const FIELDS: [&str; 4] = ["title", "description", "comments", "context"];
@@ -27,6 +27,9 @@ const SCHEMA: &str = "
 
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A row of the database, its issue, and the rank that FTS5 gives it.
+type Ranked = (i64, IssueId, f64);
 
 /// The texts of issues.
 pub struct Database {
@@ -137,17 +140,41 @@ impl Database {
     }
 
     /// The issues that fit and are `wanted`, the best first, at most `limit` of them; and how many there are in all.
-    pub fn search(&self, query: &Query, wanted: &dyn Fn(IssueId) -> bool, limit: usize) -> rusqlite::Result<Found> {
+    pub fn search(&self, query: &Query, wanted: Option<Wanted<'_>>, limit: usize) -> rusqlite::Result<Found> {
         let words = expression(query);
+        let (best, total) = match wanted {
+            Some(wanted) => self.best_of(&words, wanted, limit)?,
+            None => self.best(&words, limit)?,
+        };
+        let hits: rusqlite::Result<Vec<Hit>> =
+            best.into_iter().map(|(row, id, rank)| self.hit(&words, row, id, rank)).collect();
+        Ok((hits?, total))
+    }
+
+    /// The best of all that fit: FTS5 sorts by itself, and tells of no more than are wanted.
+    fn best(&self, words: &str, limit: usize) -> rusqlite::Result<(Vec<Ranked>, usize)> {
+        let count = "SELECT count(*) FROM texts WHERE texts MATCH ?1";
+        let total: i64 = self.connection.prepare_cached(count)?.query_row([words], |row| row.get(0))?;
+        let limit = i64::try_from(limit).unwrap_or(-1);
+        let mut ranked = self.connection.prepare_cached(
+            "SELECT best.row, issues.id, best.rank
+             FROM (SELECT rowid AS row, rank FROM texts WHERE texts MATCH ?1 ORDER BY rank LIMIT ?2) AS best
+             JOIN issues ON issues.row = best.row ORDER BY best.rank, issues.id",
+        )?;
+        let best = ranked.query_map(params![words, limit], |row| Ok((row.get(0)?, issue_id(row)?, row.get(2)?)))?;
+        Ok((best.collect::<rusqlite::Result<_>>()?, usize::try_from(total).unwrap_or(0)))
+    }
+
+    /// The best of those that fit and are wanted. Each that fits is looked at.
+    fn best_of(&self, words: &str, wanted: Wanted<'_>, limit: usize) -> rusqlite::Result<(Vec<Ranked>, usize)> {
         let mut ranked = self.connection.prepare_cached(
             "SELECT texts.rowid, issues.id, rank FROM texts JOIN issues ON issues.row = texts.rowid
              WHERE texts MATCH ?1 ORDER BY rank, issues.id",
         )?;
-        let mut rows = ranked.query([&words])?;
+        let mut rows = ranked.query([words])?;
         let (mut best, mut total) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
-            let bytes: [u8; 16] = row.get(1)?;
-            let id = IssueId::new(Uuid::from_bytes(bytes));
+            let id = issue_id(row)?;
             if wanted(id) {
                 total += 1;
                 if best.len() < limit {
@@ -155,9 +182,7 @@ impl Database {
                 }
             }
         }
-        let hits: rusqlite::Result<Vec<Hit>> =
-            best.into_iter().map(|(row, id, rank)| self.hit(&words, row, id, rank)).collect();
-        Ok((hits?, total))
+        Ok((best, total))
     }
 
     /// A hit with its excerpt: of the first field in which something was found.
@@ -179,6 +204,12 @@ impl Database {
         // What the rank of FTS5 calls better is smaller.
         Ok(Hit { id, score: -rank, field: FIELDS[found], excerpt })
     }
+}
+
+/// The issue in the second column.
+fn issue_id(row: &rusqlite::Row<'_>) -> rusqlite::Result<IssueId> {
+    let bytes: [u8; 16] = row.get(1)?;
+    Ok(IssueId::new(Uuid::from_bytes(bytes)))
 }
 
 /// A query in the language of FTS5: every term quoted, so that nothing in it means anything else.

@@ -53,6 +53,9 @@ pub struct Home {
     pub keep: bool,
 }
 
+/// Which issues are wanted.
+pub type Wanted<'w> = &'w dyn Fn(IssueId) -> bool;
+
 /// Hits, and how many there are of them in all.
 pub type Found = (Vec<Hit>, usize);
 
@@ -81,14 +84,14 @@ impl Texts {
     }
 }
 
-/// The issues that fit a query and are `wanted`, the best first, at most `limit` of them.
+/// The issues that fit a query and are `wanted` (`None` for all), the best first, at most `limit` of them.
 ///
 /// Costs the issues that differ from those that were searched last; without a database all of them.
 pub fn search<T: Tree>(
     state: &TreeSnapshot<T>,
     home: Option<&Home>,
     query: &Query,
-    wanted: &dyn Fn(IssueId) -> bool,
+    wanted: Option<Wanted<'_>>,
     limit: usize,
 ) -> StoreResult<Found> {
     let Some(mark) = state.tree().mark(ISSUES)? else { return Ok((Vec::new(), 0)) };

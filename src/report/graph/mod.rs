@@ -1,5 +1,9 @@
 //! Dependency graphs as trees and lists.
 
+pub mod formats;
+pub mod picture;
+pub mod svg;
+
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -157,7 +161,7 @@ impl Render for Nodes {
 /// A graph in an exchange format.
 #[derive(Serialize, JsonSchema)]
 pub struct Export {
-    /// `dot`, `mermaid` or `json`.
+    /// `dot`, `mermaid`, `json` or `svg`.
     pub format: String,
     /// The file it was written to; `null` for stdout.
     pub file: Option<String>,
