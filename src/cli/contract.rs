@@ -9,8 +9,8 @@ use crate::domain::issue::Issue;
 use crate::error::Class;
 use crate::land::Landed;
 use crate::report::{
-    admin, blame, conflicts, coordinator, event, gate, gate_run, graph, history, hooks, issue, list, log, plan, search,
-    status, sync, undo, verify, wait, worktree,
+    admin, blame, conflicts, coordinator, event, gate, gate_run, graph, history, hooks, issue, list, log, metrics,
+    plan, search, status, sync, undo, verify, wait, worktree,
 };
 use crate::store::exchange::GateLine;
 
@@ -188,6 +188,7 @@ pub const CONTRACTS: &[Contract] = &[
     read("ready", LIST, rows),
     Contract { stream: true, ..read("events tail", "a line an event", shape::<event::EventDoc>) },
     Contract { stream: true, ..read("events query", "a line an event", shape::<event::EventDoc>) },
+    read("metrics", "figures, in the format asked for", shape::<metrics::Metrics>),
     read("search", "a line an issue, and where it was found", shape::<search::SearchDoc<'static>>),
     read("log", "a line a change", shape::<log::Log>),
     read("blame", "a line a field", shape::<blame::Blame>),

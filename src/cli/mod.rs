@@ -22,6 +22,7 @@ mod init;
 mod issue;
 mod land;
 mod log;
+mod metrics;
 mod mirror;
 mod query;
 pub mod reference;
@@ -125,6 +126,7 @@ enum Command {
     Ready(query::Ready),
     #[command(subcommand)]
     Events(events::Events),
+    Metrics(metrics::Metrics),
     Search(search::Search),
     Log(log::Log),
     Blame(blame::Blame),
@@ -210,6 +212,7 @@ impl Command {
             Command::Query(command) => command.run(session),
             Command::Ready(command) => command.run(session),
             Command::Events(command) => command.run(session),
+            Command::Metrics(command) => command.run(session),
             Command::Search(command) => command.run(session),
             Command::Log(command) => command.run(session),
             Command::Blame(command) => command.run(session),

@@ -15,6 +15,7 @@ pub mod issue;
 pub mod lawful;
 pub mod limits;
 pub mod merge;
+pub mod metrics;
 pub mod name;
 pub mod ops;
 pub mod plan;

@@ -15,6 +15,7 @@ pub mod issue;
 pub mod land;
 pub mod list;
 pub mod log;
+pub mod metrics;
 pub mod plan;
 mod printer;
 pub mod progress;
@@ -57,6 +58,8 @@ pub enum Report {
     Log(log::Log),
     /// Who set what.
     Blame(blame::Blame),
+    /// Figures of how work goes.
+    Metrics(Box<metrics::Metrics>),
     /// What a search has found.
     Search(search::Hits),
     /// What was undone.
@@ -227,6 +230,7 @@ impl Report {
             Report::Log(report) => report,
             Report::Blame(report) => report,
             Report::Search(report) => report,
+            Report::Metrics(report) => &**report,
             Report::Undone(report) => report,
             Report::Waited(report) => report,
             Report::Collected(report) => report,

@@ -79,6 +79,40 @@ pub struct Counts {
     pub archived: usize,
 }
 
+impl Counts {
+    /// Counts the issues of a table.
+    pub fn of(table: &Table) -> Self {
+        let mut counts = Self::default();
+        for issue in table.issues() {
+            *match issue.state() {
+                State::Open => &mut counts.open,
+                State::Ready => &mut counts.ready,
+                State::InProgress => &mut counts.in_progress,
+                State::Gated => &mut counts.gated,
+                State::Done => &mut counts.done,
+                State::Rejected => &mut counts.rejected,
+                State::Archived => &mut counts.archived,
+            } += 1;
+            counts.blocked += usize::from(issue.is_blocked());
+        }
+        counts
+    }
+
+    /// Each count with its name.
+    pub fn all(&self) -> [(&'static str, usize); 8] {
+        [
+            ("open", self.open),
+            ("ready", self.ready),
+            ("in_progress", self.in_progress),
+            ("gated", self.gated),
+            ("done", self.done),
+            ("rejected", self.rejected),
+            ("archived", self.archived),
+            ("blocked", self.blocked),
+        ]
+    }
+}
+
 /// A finished issue.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Completion {
@@ -97,21 +131,8 @@ pub struct Completion {
 impl Status {
     /// Counts the issues of a table.
     pub fn of(table: &Table, questions: Questions, commit: &str) -> Self {
-        let mut counts = Counts::default();
-        let mut completed: Vec<Entry<'_>> = Vec::new();
-        for issue in table.issues() {
-            *match issue.state() {
-                State::Open => &mut counts.open,
-                State::Ready => &mut counts.ready,
-                State::InProgress => &mut counts.in_progress,
-                State::Gated => &mut counts.gated,
-                State::Done => &mut counts.done,
-                State::Rejected => &mut counts.rejected,
-                State::Archived => &mut counts.archived,
-            } += 1;
-            counts.blocked += usize::from(issue.is_blocked());
-            completed.extend(issue.completed_at().map(|_| issue));
-        }
+        let counts = Counts::of(table);
+        let mut completed: Vec<Entry<'_>> = table.issues().filter(|issue| issue.completed_at().is_some()).collect();
         first(&mut completed, Sort::Completed, Some(RECENT));
         let recent = completed.into_iter().filter_map(|issue| {
             Some(Completion {

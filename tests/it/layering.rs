@@ -38,6 +38,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix::process", &["processes.rs", "coordinator/", "gates/process.rs", "git_process/"]),
     ("notify::", &["watch.rs"]),
     ("rusqlite", &["store/search/"]),
+    ("csv::Writer", &["report/metrics/csv.rs"]),
     ("saphyr_parser", &["plan/"]),
     ("jsonc_parser", &["plan/"]),
     ("shlex", &["coordinator/config/"]),

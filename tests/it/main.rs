@@ -19,6 +19,7 @@ mod coordinator_plan;
 mod crash;
 mod damage;
 mod example;
+mod figures;
 mod filters;
 mod fleets;
 mod formats;

@@ -200,6 +200,7 @@ fn results_have_the_shape_that_the_schema_promises() {
         ("export", vec![]),
         ("import", vec!["sketches"]),
         ("apply", vec!["plan.yaml"]),
+        ("metrics", vec![]),
         ("search", vec!["a*"]),
         ("log", vec!["-n", "3"]),
         ("blame", vec![&w]),
