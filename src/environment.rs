@@ -47,6 +47,10 @@ pub struct Environment {
     pub author: (Option<OsString>, Option<OsString>),
     /// The user's login name.
     pub user: Option<OsString>,
+    /// `PATH`: where plugins are looked for.
+    pub path: Option<OsString>,
+    /// `JIT_PAGER`: what shows long results; `cat` for nothing.
+    pub pager: Option<String>,
     /// Whether `NO_COLOR` is set to anything.
     pub no_color: bool,
     /// Whether the terminal is `dumb`.
@@ -77,6 +81,8 @@ impl Environment {
             index_file: var("GIT_INDEX_FILE").map(PathBuf::from),
             author: (var("GIT_AUTHOR_NAME"), var("GIT_AUTHOR_EMAIL")),
             user: var("USER").or_else(|| var("LOGNAME")),
+            path: var("PATH"),
+            pager: var("JIT_PAGER").and_then(|pager| pager.into_string().ok()),
             no_color: var("NO_COLOR").is_some(),
             dumb_terminal: var("TERM").is_some_and(|term| term == "dumb"),
         }

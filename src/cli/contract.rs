@@ -64,6 +64,11 @@ fn whole_or_fields() -> Value {
     any_of(vec![shape::<issue::IssueDoc>(), shape::<issue::IssueDocs>(), fields])
 }
 
+/// A manual page, or the files of all.
+fn page_or_pages() -> Value {
+    any_of(vec![shape::<admin::Page>(), shape::<admin::ManPages>()])
+}
+
 /// What became of a plan, or the schema of plans.
 fn applied_or_schema() -> Value {
     any_of(vec![shape::<plan::Applied>(), json!({ "type": "object", "description": "a JSON Schema" })])
@@ -207,6 +212,12 @@ pub const CONTRACTS: &[Contract] = &[
         stdout: "a line an issue: its key and its id; with --dry-run a tree",
         errors: &[NotFound, Refused, Lost, Outside],
         ..change("apply")
+    },
+    read("completions", "a script for the shell", shape::<admin::Page>),
+    Contract {
+        shape: page_or_pages,
+        errors: &[NotFound, Outside],
+        ..read("man", "the page; with --dir nothing", shape::<admin::Page>)
     },
     read("help", "the page", shape::<admin::Page>),
 ];

@@ -4,6 +4,7 @@ mod apply;
 mod at;
 mod blame;
 mod common;
+mod complete;
 mod config;
 mod conflicts;
 mod contract;
@@ -22,8 +23,10 @@ mod init;
 mod issue;
 mod land;
 mod log;
+mod man;
 mod metrics;
 mod mirror;
+mod plugin;
 mod query;
 pub mod reference;
 mod remote;
@@ -48,7 +51,7 @@ use crate::environment::{Environment, system_clock};
 use crate::error::Error;
 use crate::report::echo::{shown, watched};
 use crate::report::progress::Bar;
-use crate::report::{Colour, Printer, Report};
+use crate::report::{Colour, Paging, Printer, Report};
 use crate::session::{Caller, Session};
 
 /// An issue tracker for fleets of coding agents that keeps all its state in git.
@@ -78,6 +81,9 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     color: Colour,
+    /// Print long results as they are, without a pager
+    #[arg(long, global = true, help_heading = "Global options")]
+    no_pager: bool,
     /// Run as if started in DIR
     #[arg(short = 'C', global = true, value_name = "DIR", help_heading = "Global options")]
     dir: Option<PathBuf>,
@@ -140,6 +146,8 @@ enum Command {
     Export(export::Export),
     Import(import::Import),
     Apply(apply::Apply),
+    Completions(complete::Completions),
+    Man(man::Man),
     Help(help::Help),
     #[command(subcommand, hide = true)]
     Registry(gate::Registry),
@@ -191,7 +199,9 @@ impl Command {
 
     fn run(self, session: &Session) -> crate::error::Result<Report> {
         match self {
-            Command::Init(_) | Command::Help(_) => unreachable!("these run without a session"),
+            Command::Init(_) | Command::Help(_) | Command::Completions(_) | Command::Man(_) => {
+                unreachable!("these run without a session")
+            }
             Command::Config(command) => command.run(session),
             Command::Issue(command) => command.run(session),
             Command::Dep(command) => command.run(session),
@@ -249,12 +259,21 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 
 /// Runs a command line and gives the exit code.
 pub fn run(args: &[OsString], environment: Environment) -> u8 {
+    if complete::answer(args) {
+        return 0;
+    }
     let plain = environment.no_color || environment.dumb_terminal;
     let cli = match parse(args) {
         Ok(cli) => cli,
-        Err(why) => return usage::answer(&why, args, plain),
+        Err(why) => {
+            return match plugin::run(&why, args, &environment) {
+                Some(error) => Printer::new(false, false, Colour::Auto, plain).error(&error),
+                None => usage::answer(&why, args, plain, environment.path.as_deref()),
+            };
+        }
     };
-    let printer = Printer::new(cli.json, cli.quiet, cli.color, plain);
+    let paging = Paging { own: environment.pager.clone(), dir: cli.dir.clone().unwrap_or_else(|| PathBuf::from(".")) };
+    let mut printer = Printer::new(cli.json, cli.quiet, cli.color, plain).with_pager((!cli.no_pager).then_some(paging));
     if cli.schema {
         return printer.report(Report::Schema(reference::schema()), system_clock());
     }
@@ -271,15 +290,12 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             &Cli::command().error(clap::error::ErrorKind::MissingSubcommand, "a command is missing"),
             args,
             plain,
+            None,
         ),
-        Some(Command::Help(help)) => match help.run() {
-            Ok(report) => printer.report(report, system_clock()),
-            Err(error) => printer.error(&error),
-        },
-        Some(Command::Coordinator(coordinator::Coordinator::RunAgent(command))) => match command.run() {
-            Ok(report) => printer.report(report, system_clock()),
-            Err(error) => printer.error(&error),
-        },
+        Some(Command::Help(help)) => alone(&printer, help.run()),
+        Some(Command::Completions(completions)) => alone(&printer, completions.run()),
+        Some(Command::Man(man)) => alone(&printer, man.run()),
+        Some(Command::Coordinator(coordinator::Coordinator::RunAgent(command))) => alone(&printer, command.run()),
         Some(Command::Init(init)) => {
             finish(&printer, init.open(environment, caller), true, |session| init.run(session))
         }
@@ -289,6 +305,7 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             let echo = if is_hook { watched() } else { shown(cli.quiet) };
             let mut session = Session::open(environment, caller, Rc::new(Bar::default()));
             if let Ok(session) = &mut session {
+                printer.follow(session.store.config("color.ui").as_deref());
                 session.echo = echo;
                 if command.looks_for_news() {
                     crate::sync::look_for_news(session);
@@ -296,6 +313,14 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             }
             finish(&printer, session, mirror, |session| command.run(session))
         }
+    }
+}
+
+/// Prints the result of a command that needs no session.
+fn alone(printer: &Printer, result: crate::error::Result<Report>) -> u8 {
+    match result {
+        Ok(report) => printer.report(report, system_clock()),
+        Err(error) => printer.error(&error),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Wrong usage in the program's own words.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -15,7 +15,7 @@ use crate::report::{Colour, Printer, Report};
 const LONGEST: usize = 400;
 
 /// Answers a command line that was not taken: help and version on stdout, everything else as an error.
-pub fn answer(why: &clap::Error, args: &[OsString], plain: bool) -> u8 {
+pub fn answer(why: &clap::Error, args: &[OsString], plain: bool, path: Option<&OsStr>) -> u8 {
     let flags = || args.iter().skip(1).take_while(|arg| *arg != "--");
     let json = flags().any(|arg| arg == "--json");
     let quiet = flags().any(|arg| arg == "--quiet" || arg == "-q");
@@ -27,7 +27,11 @@ pub fn answer(why: &clap::Error, args: &[OsString], plain: bool) -> u8 {
         }
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = why.render();
-            printer.page(&if printer.colour { text.ansi().to_string() } else { text.to_string() })
+            let mut text = if printer.colour { text.ansi().to_string() } else { text.to_string() };
+            if why.kind() == ErrorKind::DisplayHelp && command_of(args) == "jit" {
+                text.push_str(&format!("\n{}{}", super::help::topics(), super::plugin::listed(path)));
+            }
+            printer.page(&text)
         }
         _ => printer.error(&explain(why, args)),
     }
@@ -47,7 +51,8 @@ fn explain(why: &clap::Error, args: &[OsString]) -> Error {
     };
     let text = |kind| match why.get(kind) {
         Some(ContextValue::String(value)) => Some(value.clone()),
-        Some(ContextValue::Strings(values)) => values.first().cloned(),
+        // Of several suggestions the best stands last.
+        Some(ContextValue::Strings(values)) => values.last().cloned(),
         _ => None,
     };
     let suggestion = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue]

@@ -28,4 +28,5 @@ pub mod snapshot;
 pub mod standing;
 pub mod state;
 pub mod table;
+pub mod text;
 pub mod time;

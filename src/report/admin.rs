@@ -232,8 +232,31 @@ pub struct Page {
 }
 
 impl Render for Page {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         text.put(&self.text);
+    }
+}
+
+/// Manual pages that were written.
+#[derive(Serialize, JsonSchema)]
+pub struct ManPages {
+    /// The folder.
+    pub dir: String,
+    /// The files in it.
+    pub files: Vec<String>,
+    /// How many.
+    pub count: usize,
+}
+
+impl Render for ManPages {
+    fn human(&self, _text: &mut Text) {}
+
+    fn confirmation(&self) -> Option<String> {
+        Some(format!("wrote {} pages to {}", self.count, self.dir))
     }
 }
 

@@ -77,6 +77,10 @@ fn brief(value: &Value) -> String {
 }
 
 impl Render for Blame {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         let rows = self.fields.iter().map(|blamed| {
             let field = match blamed.field.strip_prefix("dependencies.") {

@@ -115,6 +115,10 @@ fn shown(value: &Value) -> String {
 }
 
 impl Render for Conflicts {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         for conflict in &self.conflicts {
             let about = conflict.issue.map_or_else(|| "-       ".to_owned(), |id| id.short());

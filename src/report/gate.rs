@@ -23,6 +23,10 @@ pub struct Gates {
 }
 
 impl Render for Gates {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         let rows = self.gates.iter().map(|gate| {
             let asks = gate.check.command.as_deref().map(|command| shortened(&clean(command))).unwrap_or_default();

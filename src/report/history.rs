@@ -36,6 +36,10 @@ pub struct Step {
 }
 
 impl Render for History {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         for step in &self.changes {
             let commit = text.id(step.commit.get(..10).unwrap_or(&step.commit));
@@ -82,6 +86,10 @@ pub struct FieldChange {
 }
 
 impl Render for Diff {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         put_patch(text, &self.patch);
     }

@@ -155,6 +155,10 @@ impl Serialize for Shown {
 }
 
 impl Render for Shown {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         for (at, shown) in self.issues.iter().enumerate() {
             if at > 0 {

@@ -140,6 +140,10 @@ impl Serialize for IssueList {
 }
 
 impl Render for IssueList {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         let rows = self.rows().map(|row| {
             let state = if row.blocked { format!("{} (blocked)", row.state) } else { row.state.to_string() };

@@ -56,6 +56,10 @@ impl Logged {
 }
 
 impl Render for Log {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         for logged in &self.commits {
             let commit = text.id(logged.commit.get(..10).unwrap_or(&logged.commit));

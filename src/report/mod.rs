@@ -33,7 +33,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-pub use printer::{Colour, Printer, reader_is_gone};
+pub use printer::{Colour, Paging, Printer, reader_is_gone};
 use text::Text;
 
 /// What a command gives back.
@@ -110,6 +110,8 @@ pub enum Report {
     MirrorChanged(admin::MirrorChanged),
     /// The health of the tracker.
     Fsck(admin::Fsck),
+    /// Manual pages that were written.
+    ManPages(admin::ManPages),
     /// A page of help.
     Page(admin::Page),
     /// A configuration of the coordinator that was written.
@@ -163,6 +165,10 @@ pub type Lines = Box<dyn FnOnce(&mut dyn Write) -> io::Result<crate::error::Resu
 pub trait Render: Serialize {
     /// The text on stdout.
     fn human(&self, text: &mut Text);
+    /// Whether the text may be long, so that it is shown page by page on a terminal.
+    fn is_long(&self) -> bool {
+        false
+    }
     /// What is said on stderr besides.
     fn confirmation(&self) -> Option<String> {
         None
@@ -225,6 +231,7 @@ impl Report {
             Report::MirrorChanged(report) => report,
             Report::Fsck(report) => report,
             Report::Page(report) => report,
+            Report::ManPages(report) => report,
             Report::Imported(report) => report,
             Report::Planned(report) => report,
             Report::Log(report) => report,
@@ -244,6 +251,7 @@ impl Report {
 /// [`Render`] without the type, so that reports can be handled alike.
 trait RenderObject {
     fn human(&self, text: &mut Text);
+    fn is_long(&self) -> bool;
     fn confirmation(&self) -> Option<String>;
     fn complaint(&self) -> Option<String>;
     fn exit_code(&self) -> u8;
@@ -253,6 +261,9 @@ trait RenderObject {
 impl<T: Render> RenderObject for T {
     fn human(&self, text: &mut Text) {
         Render::human(self, text);
+    }
+    fn is_long(&self) -> bool {
+        Render::is_long(self)
     }
     fn confirmation(&self) -> Option<String> {
         Render::confirmation(self)

@@ -1,6 +1,7 @@
 //! The one place that prints.
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ pub enum Colour {
 }
 
 /// Writes results to stdout and everything else to stderr.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Printer {
     /// Print JSON.
     pub json: bool,
@@ -31,17 +32,54 @@ pub struct Printer {
     pub quiet: bool,
     /// Use colours.
     pub colour: bool,
+    /// Whether git's configuration may say whether to use colours.
+    open: bool,
+    /// How long results are shown on a terminal.
+    pager: Option<Paging>,
+}
+
+/// How long results are shown.
+#[derive(Clone, Debug)]
+pub struct Paging {
+    /// The user's own pager for this program.
+    pub own: Option<String>,
+    /// Where git is asked for its pager.
+    pub dir: PathBuf,
 }
 
 impl Printer {
     /// Decides on colours.
     pub fn new(json: bool, quiet: bool, colour: Colour, plain_environment: bool) -> Self {
+        let open = colour == Colour::Auto && !plain_environment;
         let colour = match colour {
             Colour::Always => true,
             Colour::Never => false,
             Colour::Auto => !plain_environment && io::stdout().is_terminal(),
         };
-        Self { json, quiet, colour }
+        Self { json, quiet, colour, open, pager: None }
+    }
+
+    /// Shows long results on a terminal page by page.
+    pub fn with_pager(self, pager: Option<Paging>) -> Self {
+        Self { pager, ..self }
+    }
+
+    /// Follows git's configuration (`color.ui`) where nothing else says whether to use colours.
+    pub fn follow(&mut self, colours: Option<&str>) {
+        match colours {
+            Some("always") if self.open => self.colour = true,
+            Some("never" | "false" | "no" | "off" | "0") if self.open => self.colour = false,
+            _ => {}
+        }
+    }
+
+    /// Prints a text, or shows it page by page.
+    fn show(&self, text: &str, is_long: bool) -> Result<(), Failed> {
+        let pager = self.pager.as_ref().filter(|_| is_long && io::stdout().is_terminal());
+        match pager {
+            Some(paging) if crate::pager::show(text, paging.own.as_deref(), &paging.dir) => Ok(()),
+            _ => write_out(text.as_bytes()),
+        }
     }
 
     /// Prints a result and gives the exit code.
@@ -61,7 +99,11 @@ impl Printer {
     fn try_report(&self, report: Report, now: Timestamp) -> Result<u8, Failed> {
         match report {
             Report::Events(events) => {
-                self.events(&events.events, now)?;
+                let text = self.events(&events.events, now);
+                match self.json {
+                    true => write_out(text.as_bytes())?,
+                    false => self.show(&text, true)?,
+                }
                 if let Some(said) = events.truncation().filter(|_| !self.json) {
                     self.say(&said);
                 }
@@ -69,7 +111,7 @@ impl Printer {
             }
             Report::Follow(follow) => {
                 for batch in follow.batches {
-                    self.events(&batch.map_err(Failed::Command)?, now)?;
+                    write_out(self.events(&batch.map_err(Failed::Command)?, now).as_bytes())?;
                 }
                 Ok(0)
             }
@@ -90,7 +132,7 @@ impl Printer {
                 } else {
                     let mut text = Text::new(self.colour, now);
                     report.human(&mut text);
-                    write_out(text.finish().as_bytes())?;
+                    self.show(&text.finish(), report.is_long())?;
                 }
                 if let Some(said) = report.confirmation() {
                     self.say(&said);
@@ -103,19 +145,15 @@ impl Printer {
         }
     }
 
-    fn events(&self, events: &[super::event::EventDoc], now: Timestamp) -> Result<(), Failed> {
-        let mut out = Vec::new();
+    fn events(&self, events: &[super::event::EventDoc], now: Timestamp) -> String {
+        let mut text = Text::new(self.colour, now);
         for event in events {
-            if self.json {
-                serde_json::to_writer(&mut out, event).expect("events have only text keys");
-                out.push(b'\n');
-            } else {
-                let mut text = Text::new(self.colour, now);
-                event.human(&mut text);
-                out.extend(text.finish().into_bytes());
+            match self.json {
+                true => drop(text.line(&serde_json::to_string(event).expect("events have only text keys"))),
+                false => event.human(&mut text),
             }
         }
-        write_out(&out)
+        text.finish()
     }
 
     fn document(&self, document: &Value) -> Result<(), Failed> {

@@ -80,6 +80,10 @@ impl Serialize for Hits {
 }
 
 impl Render for Hits {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     /// A line an issue, and below it the place, unless that is the title.
     fn human(&self, text: &mut Text) {
         for (issue, hit) in self.rows() {

@@ -57,6 +57,8 @@ const HOMES: &[(&str, &[&str])] = &[
         "std::process::",
         &[
             "git_process/",
+            "plugins.rs",
+            "pager.rs",
             "gates/process.rs",
             "coordinator/runner.rs",
             "coordinator/start.rs",
@@ -96,6 +98,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("file_lock.rs", &[]),
     ("processes.rs", &[]),
     ("watch.rs", &[]),
+    ("pager.rs", &[]),
+    ("plugins.rs", &["domain"]),
     ("git_process/", &["git_process", "store"]),
     ("environment.rs", &["domain"]),
     ("store/", &["store", "domain", "steps", "progress", "file_lock", "git_process"]),
@@ -155,7 +159,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "progress",
         ],
     ),
-    ("report/", &["report", "domain", "error", "store", "progress", "verify", "sync", "land", "worktree"]),
+    ("report/", &["report", "pager", "domain", "error", "store", "progress", "verify", "sync", "land", "worktree"]),
     (
         "cli/",
         &[
@@ -177,6 +181,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "coordinator",
             "worktree",
             "plan",
+            "plugins",
             "progress",
         ],
     ),

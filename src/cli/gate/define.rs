@@ -12,9 +12,11 @@ use crate::domain::name::GateKey;
 use crate::domain::ops::gate;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::Stage;
+use crate::domain::text::quoted;
 use crate::domain::time::parse_duration;
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::gates::trust;
+use crate::plugins;
 use crate::report::Report;
 use crate::report::gate::{GateDoc, Gates};
 use crate::session::{Manners, Session};
@@ -41,17 +43,23 @@ pub struct Define {
     /// What judges: a command for `sh -c`, run in the work tree
     #[arg(short, long, value_name = "CMD", allow_hyphen_values = true)]
     command: Option<String>,
+    /// A type of gate, instead of a command: the plugin jit-gate-TYPE judges
+    #[arg(long = "type", value_name = "TYPE", conflicts_with = "command")]
+    kind: Option<String>,
+    /// An argument for the plugin of the type; may be given several times
+    #[arg(long = "arg", value_name = "ARG", requires = "kind", allow_hyphen_values = true)]
+    args: Vec<String>,
     /// What it holds back: the claim (start), a commit, or done (finish)
     #[arg(long, default_value = "finish", value_name = "STAGE")]
     stage: Stage,
     /// End the command after this long: no verdict (default: 10m)
-    #[arg(long, value_name = "SPAN", value_parser = parse_duration, requires = "command")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
     timeout: Option<Duration>,
     /// Run it in this folder below the top of the work tree
-    #[arg(long, value_name = "DIR", requires = "command")]
+    #[arg(long, value_name = "DIR")]
     workdir: Option<String>,
     /// A command whose output belongs to the verdict, such as a compiler's version: another one asks for a new run
-    #[arg(long, value_name = "CMD", requires = "command")]
+    #[arg(long, value_name = "CMD")]
     env_key: Option<String>,
     /// Put this in the place of the present definition
     #[arg(long)]
@@ -93,13 +101,17 @@ impl Define {
         if self.workdir.as_deref().is_some_and(|dir| dir.starts_with('/')) {
             return Err(Error::usage("--workdir: a folder is named from the top of the work tree"));
         }
+        let command = self.command(session)?;
+        if command.is_none() && (self.timeout.is_some() || self.workdir.is_some() || self.env_key.is_some()) {
+            return Err(Error::usage("--timeout, --workdir and --env-key belong to a command: --command or --type"));
+        }
         let check = Check {
-            auto: self.auto || self.command.is_some(),
+            auto: self.auto || command.is_some(),
             stage: self.stage,
             timeout_ms: self.timeout.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
             workdir: self.workdir.map(|dir| dir.trim_end_matches('/').to_owned()),
             env_key: self.env_key,
-            command: self.command,
+            command,
         };
         let definition = Gate { key: self.key, title: self.title, description: self.desc, check, extra: Extra::new() };
         session.change("gate define", &Manners::default(), |draft| {
@@ -109,6 +121,20 @@ impl Define {
         trust(session).agree([&definition.check], &actor, session.now())?;
         let said = Some(format!("defined {}", definition.key));
         Ok(Report::Gate(document(session, definition, true, said)))
+    }
+}
+
+impl Define {
+    /// What judges: the command, or the plugin of the type with its arguments.
+    fn command(&self, session: &Session) -> Result<Option<String>> {
+        let Some(kind) = &self.kind else { return Ok(self.command.clone()) };
+        let path = session.environment.path.as_deref();
+        let program = plugins::gate_type(path, kind).ok_or_else(|| {
+            Error::new(Class::NotFound, "plugin_not_found", format!("no program on PATH is called jit-gate-{kind}"))
+                .hint("jit --help lists the types of gates that are there")
+        })?;
+        let quoted: Vec<String> = self.args.iter().map(|arg| quoted(arg)).collect();
+        Ok(Some([&[program], quoted.as_slice()].concat().join(" ")))
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::domain::event::{Body, Event, Overridden};
 use crate::domain::id::IssueId;
 use crate::domain::state::State;
+use crate::domain::text::quoted;
 
 /// Text up to so many characters stands in the command itself.
 const SHORT: usize = 200;
@@ -116,14 +117,4 @@ fn of_tracker(field: &str, lost: &Value) -> String {
 /// A value as it is typed.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// A text as one word for a shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }

@@ -132,6 +132,10 @@ pub fn draw(text: &mut Text, roots: &[IssueId], most: Option<usize>, node: impl 
 }
 
 impl Render for Graph {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         draw(text, &self.roots, self.depth, |id, text| {
             let node = self.node(id)?;
@@ -150,6 +154,10 @@ pub struct Nodes {
 }
 
 impl Render for Nodes {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         for node in &self.issues {
             let line = node.line(text);

@@ -174,6 +174,10 @@ impl Metrics {
 }
 
 impl Render for Metrics {
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn human(&self, text: &mut Text) {
         match self.format {
             Format::Text => self.text(text),

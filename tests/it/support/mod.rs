@@ -14,5 +14,5 @@ pub use fleet::{Fleet, claim};
 pub use output::Output;
 pub use pool::{Pool, until};
 pub use random::Random;
-pub use repo::Repo;
+pub use repo::{Repo, jit_path};
 pub use world::World;

@@ -1,58 +1,30 @@
-//! `jit help`.
-
-use clap::{Args, CommandFactory};
+//! Pages on what is no single command.
 
 use crate::domain::filter::{FIELDS, FLAGS};
 use crate::domain::state::{Stage, State, TRANSITIONS};
-use crate::error::{Class, Error, Result};
-use crate::report::Report;
-use crate::report::admin::Page;
-
-/// Explain a command or a topic
-///
-/// Topics: states, exit-codes, environment, gates, filters. Reads nothing.
-#[derive(Args, Debug)]
-pub struct Help {
-    /// A topic, or the words of a command
-    #[arg(value_name = "TOPIC|COMMAND")]
-    words: Vec<String>,
-}
+use crate::error::Class;
 
 /// A page that is no command's.
-struct Topic {
-    name: &'static str,
-    page: fn() -> String,
+pub struct Topic {
+    /// What it is called.
+    pub name: &'static str,
+    /// Makes the page.
+    pub page: fn() -> String,
 }
 
-const TOPICS: &[Topic] = &[
+/// Every page.
+pub const TOPICS: &[Topic] = &[
     Topic { name: "states", page: states },
     Topic { name: "exit-codes", page: exit_codes },
     Topic { name: "environment", page: environment },
     Topic { name: "gates", page: gates },
     Topic { name: "filters", page: filters },
+    Topic { name: "times", page: times },
+    Topic { name: "plans", page: plans },
+    Topic { name: "cursors", page: cursors },
+    Topic { name: "output", page: output },
+    Topic { name: "plugins", page: plugins },
 ];
-
-impl Help {
-    /// Runs the command.
-    pub fn run(self) -> Result<Report> {
-        if let [word] = self.words.as_slice()
-            && let Some(topic) = TOPICS.iter().find(|topic| topic.name == word)
-        {
-            return Ok(Report::Page(Page { topic: topic.name.to_owned(), text: (topic.page)() }));
-        }
-        let mut command = super::Cli::command();
-        command.build();
-        for word in &self.words {
-            let topics: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
-            command = command.find_subcommand(word).cloned().ok_or_else(|| {
-                Error::new(Class::NotFound, "no_help", format!("there is no help on `{}`", self.words.join(" ")))
-                    .hint(format!("jit --help, or one of the topics {}", topics.join(", ")))
-            })?;
-        }
-        let text = command.render_long_help().to_string();
-        Ok(Report::Page(Page { topic: self.words.join(" "), text }))
-    }
-}
 
 fn states() -> String {
     let mut text = String::from("Each state and the states that may follow it:\n\n");
@@ -118,7 +90,7 @@ fn filters() -> String {
         "\nIn labels, gates and names `*` stands for anything and `?` for one character; between double quotes\n\
          they stand for themselves. Times: an age (created:>2d is older than two days, <2d younger), a day\n\
          (created:>2026-01-31 is after it) or an RFC 3339 time. Priorities: >high is more urgent than high.\n\n\
-         list, ready, query, claim-next, update, events query and export take --filter.\n",
+         list, ready, query, search, claim-next, update, graph, events query, watch and export take --filter.\n",
     );
     text
 }
@@ -128,6 +100,7 @@ fn environment() -> String {
        JIT_CLAIM      the token of the claim under which this process works\n  \
        JIT_DATA_DIR   where the mirror is kept instead of .jit/\n  \
        JIT_REMOTE     the remote that jit init looks at\n  \
+       JIT_PAGER      what shows long results on a terminal, instead of git's pager; cat for nothing\n  \
        JIT_CLOCK      a fixed RFC 3339 time instead of the clock, for tests and replays; or offset:FILE, the\n  \
                       clock moved by the milliseconds in FILE\n  \
        NO_COLOR       set to anything: no colours\n\n\
@@ -135,5 +108,66 @@ fn environment() -> String {
      An agent of the coordinator finds JIT_ISSUE, JIT_AGENT, JIT_CLAIM and JIT_REPO set.\n\
      A gate's command is told what it judges: see jit help gates.\n\
      The variables of git (GIT_DIR, GIT_WORK_TREE, GIT_AUTHOR_NAME, …) are honoured.\n"
+        .to_owned()
+}
+
+fn times() -> String {
+    "Where a moment is asked for (--at, --since, --until):\n\n  \
+       2h, 7d, 1h30m          a span back from now\n  \
+       2026-01-31             a day: its first moment in UTC\n  \
+       2026-01-31T09:30:00Z   an RFC 3339 time\n\n\
+     --at takes a commit of the tracker as well (refs/jit~3, an id of jit log); what reads as a time is one. It\n\
+     goes with every command that reads: list, show, status, ready, query, search, graph, gate, config, events,\n\
+     export, log, blame, metrics, conflicts. Spans of time elsewhere (--ttl, --timeout, --wait): 90s, 10m, 1h 30m.\n"
+        .to_owned()
+}
+
+fn plans() -> String {
+    "A plan is a JSON or YAML document that jit apply makes issues of, in one commit:\n\n  \
+       name: auth\n  \
+       issues:\n    \
+         - key: epic\n      \
+           title: User authentication\n    \
+         - key: model\n      \
+           title: Create user model\n      \
+           parent: epic              # the epic waits for it\n      \
+           depends_on: []            # keys of the plan, or ids\n      \
+           ready: true\n      \
+           gates: [unit-tests]\n      \
+           labels: [area/db]\n\n\
+     Besides: description, priority, assignee, context. Applied again, what was edited in the plan is changed and\n\
+     everything else stays. --dry-run draws the tree; jit apply --schema prints the form.\n"
+        .to_owned()
+}
+
+fn cursors() -> String {
+    "A cursor is the id of a commit of the tracker, and stands for everything in its history.\n\n  \
+       jit events query --since-cursor C --json   what came since, each event once\n  \
+       jit watch --since-cursor C --json          that, and what comes\n\n\
+     Each line has a `cursor`: keep it once the line is dealt with. It is null within a commit, and while two\n\
+     histories that were joined are told one after the other. The `commit` of any document is one too.\n"
+        .to_owned()
+}
+
+fn output() -> String {
+    "stdout carries the result and nothing else; progress, hints and confirmations go to stderr.\n\n  \
+       --json        one document, the same shape every time; errors too. events, watch, export and -f give\n                \
+                     one document a line. jit --schema prints every shape\n  \
+       -q            no confirmations and hints\n  \
+       --color WHEN  auto (on a terminal, as git's color.ui says), always, never; NO_COLOR is honoured\n  \
+       --no-pager    long results as they are. On a terminal they go through the pager that git would use,\n                \
+                     or JIT_PAGER\n  \
+       --op-id KEY   a change is made once, however often it is asked for with the same key\n"
+        .to_owned()
+}
+
+fn plugins() -> String {
+    "A program on PATH that is called jit-NAME runs as jit NAME. It gets the rest of the command line, and\n\n  \
+       JIT_REPO      the top of the work tree, or the git folder of a bare repository\n  \
+       JIT_ACTOR     who acts; JIT_AGENT is set too when that was said by name\n  \
+       JIT_JSON      1 when --json stands before the name; JIT_QUIET likewise\n  \
+       JIT_PROGRAM   this program\n\n\
+     jit-gate-TYPE judges the gates that jit gate define KEY --type TYPE --arg X makes: it is run as a gate's\n\
+     command (jit help gates). jit --help lists both; folders of PATH that are not absolute are passed over.\n"
         .to_owned()
 }

@@ -1,0 +1,56 @@
+//! `jit help`.
+
+mod topics;
+
+use clap::{Args, CommandFactory};
+
+use crate::error::{Class, Error, Result};
+use crate::report::Report;
+use crate::report::admin::Page;
+
+use topics::TOPICS;
+
+/// Explain a command or a topic
+///
+/// Topics: states, exit-codes, environment, gates, filters, times, plans, cursors, output, plugins. Reads nothing.
+#[derive(Args, Debug)]
+pub struct Help {
+    /// A topic, or the words of a command
+    #[arg(value_name = "TOPIC|COMMAND")]
+    words: Vec<String>,
+}
+
+impl Help {
+    /// Runs the command.
+    pub fn run(self) -> Result<Report> {
+        if let [word] = self.words.as_slice()
+            && let Some(topic) = TOPICS.iter().find(|topic| topic.name == word)
+        {
+            return Ok(Report::Page(Page { topic: topic.name.to_owned(), text: (topic.page)() }));
+        }
+        let mut root = super::Cli::command();
+        root.build();
+        let mut text = find(&root, &self.words)?.clone().render_long_help().to_string();
+        if self.words.is_empty() {
+            text.push_str(&format!("\n{}", topics()));
+        }
+        Ok(Report::Page(Page { topic: self.words.join(" "), text }))
+    }
+}
+
+/// The command with these words.
+pub fn find<'c>(root: &'c clap::Command, words: &[String]) -> Result<&'c clap::Command> {
+    words.iter().try_fold(root, |command, word| {
+        command.find_subcommand(word).ok_or_else(|| {
+            let topics: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
+            Error::new(Class::NotFound, "no_help", format!("there is no help on `{}`", words.join(" ")))
+                .hint(format!("jit --help, or one of the topics {}", topics.join(", ")))
+        })
+    })
+}
+
+/// The topics, in one line.
+pub fn topics() -> String {
+    let names: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
+    format!("Topics: jit help {}\n", names.join("|"))
+}
