@@ -15,6 +15,7 @@
 //! - [`sync`] makes one tracker of many clones, by plain git.
 //! - [`land`] moves code and tracker together.
 //! - [`plan`] reads break-downs of work as people and agents write them.
+//! - [`sinks`] delivers events to commands and over HTTP.
 //! - [`worktree`] gives each issue a place of its own to work in.
 //! - [`mirror`] writes the plain files from a commit that was loaded.
 //! - [`report`] holds the results, and the one place that prints; [`error`] the words and exit codes of failures.
@@ -38,6 +39,7 @@ pub mod progress;
 pub mod recovery;
 pub mod report;
 pub mod session;
+pub mod sinks;
 pub mod steps;
 pub mod store;
 pub mod sync;

@@ -21,6 +21,12 @@ pub trait Echo: Send + Sync {
 /// Keeps everything to itself.
 pub struct Silent;
 
+impl Progress for Silent {
+    fn begin(&self, _what: &str, _total: usize) {}
+    fn step(&self) {}
+    fn end(&self) {}
+}
+
 impl Echo for Silent {
     fn output(&self, _label: Option<&str>, _bytes: &[u8]) {}
     fn line(&self, _text: &str) {}

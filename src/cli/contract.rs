@@ -10,7 +10,7 @@ use crate::error::Class;
 use crate::land::Landed;
 use crate::report::{
     admin, blame, conflicts, coordinator, event, gate, gate_run, graph, history, hooks, issue, list, log, metrics,
-    plan, search, status, sync, undo, verify, wait, worktree,
+    plan, search, sink, status, sync, undo, verify, wait, worktree,
 };
 use crate::store::exchange::GateLine;
 
@@ -62,6 +62,11 @@ fn rows() -> Value {
 fn whole_or_fields() -> Value {
     let fields = json!({ "type": "object", "description": "the fields asked for" });
     any_of(vec![shape::<issue::IssueDoc>(), shape::<issue::IssueDocs>(), fields])
+}
+
+/// What was delivered, or with `--follow` a line for each event and failure.
+fn delivered_or_told() -> Value {
+    any_of(vec![shape::<sink::Delivered>(), shape::<sink::Told>()])
 }
 
 /// A manual page, or the files of all.
@@ -205,6 +210,15 @@ pub const CONTRACTS: &[Contract] = &[
     Contract { errors: CHANGE, ..read("mirror import", "nothing", shape::<admin::MirrorChanged>) },
     Contract { errors: &[Unexpected, NotFound], ..read("fsck", "a line a problem", shape::<admin::Fsck>) },
     Contract { errors: &[NotFound, Outside], ..read("gc", "nothing", shape::<admin::Collected>) },
+    Contract { errors: &[NotFound, Exists], ..read("sink add", "nothing", shape::<sink::SinkList>) },
+    read("sink list", "a line a sink", shape::<sink::SinkList>),
+    read("sink rm", "nothing", shape::<sink::SinkList>),
+    Contract { errors: &[NotFound, Lost], ..read("sink skip", "nothing", shape::<sink::SinkList>) },
+    Contract {
+        shape: delivered_or_told,
+        errors: &[NotFound, Refused, Outside],
+        ..read("sink run", "nothing; with --follow a line an event or a failure", shape::<sink::Delivered>)
+    },
     Contract { stream: true, errors: &[Unexpected, NotFound], ..read("export", "a line an issue", export_line) },
     Contract { shape: shape::<admin::Imported>, errors: &[NotFound, Refused, Exists, Outside], ..change("import") },
     Contract {

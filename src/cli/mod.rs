@@ -31,6 +31,7 @@ mod query;
 pub mod reference;
 mod remote;
 mod search;
+mod sink;
 mod status;
 mod sync;
 mod undo;
@@ -143,6 +144,8 @@ enum Command {
     Mirror(mirror::Mirror),
     Fsck(fsck::Fsck),
     Gc(gc::Gc),
+    #[command(subcommand)]
+    Sink(sink::Sink),
     Export(export::Export),
     Import(import::Import),
     Apply(apply::Apply),
@@ -232,6 +235,7 @@ impl Command {
             Command::Mirror(command) => command.run(session),
             Command::Fsck(command) => command.run(session),
             Command::Gc(command) => command.run(session),
+            Command::Sink(command) => command.run(session),
             Command::Export(command) => command.run(session),
             Command::Import(command) => command.run(session),
             Command::Apply(command) => command.run(session),

@@ -17,6 +17,7 @@ use crate::session::Session;
 use crate::store::{Backend, StoreError};
 use crate::watch::watch;
 
+use super::deliver::Deliverer;
 use super::home::Home;
 use super::round::{Coordinator, Message};
 
@@ -108,6 +109,7 @@ pub struct Daemon {
     coordinator: Coordinator,
     messages: Receiver<Message>,
     told: Told,
+    deliverer: Deliverer,
     failures: u32,
     _lock: FileLock,
     /// The file of the lock and the checkout, to notice that one of them was moved.
@@ -127,7 +129,7 @@ impl Daemon {
         let home = &coordinator.home;
         home.write_json(&home.told_file(), &told)?;
         let place = place(home).unwrap_or_default();
-        Ok(Self { coordinator, messages, told, failures: 0, _lock: lock, place })
+        Ok(Self { coordinator, messages, told, deliverer: Deliverer::default(), failures: 0, _lock: lock, place })
     }
 
     /// Its process.
@@ -158,6 +160,9 @@ impl Daemon {
                 return self.end(wish);
             }
             let pause = self.round();
+            if let Some(problem) = self.deliverer.look_after(&self.coordinator.session, &home) {
+                self.coordinator.problem("sinks", problem);
+            }
             self.tell();
             if self.wait(pause) {
                 return self.end(home.wish().unwrap_or_default());

@@ -63,6 +63,11 @@ validated_text!(
     check_gate_key
 );
 validated_text!(
+    /// The name of a sink: letters, digits, `.`, `_` and `-`, at most 64, the first a letter or digit.
+    SinkName,
+    check_sink_name
+);
+validated_text!(
     /// What an issue is called in a plan, or the plan itself: letters, digits, `.`, `_` and `-`, at most 100, the first
     /// a letter or digit.
     PlanKey,
@@ -142,6 +147,14 @@ fn check_gate_key(text: &str) -> Result<(), String> {
 pub fn nearest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let (distance, word) = known.map(|word| (strsim::damerau_levenshtein(word, given), word)).min()?;
     (distance <= 2 && distance < given.chars().count()).then_some(word)
+}
+
+fn check_sink_name(text: &str) -> Result<(), String> {
+    one_line("a sink's name", text, 64)?;
+    if !is_plain_name(text) {
+        return Err(format!("`{text}` is no name: letters, digits, `.`, `_` and `-`, like `chat`"));
+    }
+    Ok(())
 }
 
 fn check_plan_key(text: &str) -> Result<(), String> {

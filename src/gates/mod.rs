@@ -17,6 +17,7 @@ mod work;
 
 pub use outcome::{How, Outcome, Verdict};
 pub use place::Place;
+pub use process::{Ended, Task, run as run_command};
 pub use runner::Runner;
 pub use trust::Trust;
 

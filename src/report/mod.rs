@@ -20,6 +20,7 @@ pub mod plan;
 mod printer;
 pub mod progress;
 pub mod search;
+pub mod sink;
 pub mod status;
 pub mod sync;
 pub mod text;
@@ -60,6 +61,10 @@ pub enum Report {
     Blame(blame::Blame),
     /// Figures of how work goes.
     Metrics(Box<metrics::Metrics>),
+    /// Sinks.
+    Sinks(sink::SinkList),
+    /// What was delivered to sinks.
+    Delivered(sink::Delivered),
     /// What a search has found.
     Search(search::Hits),
     /// What was undone.
@@ -213,6 +218,13 @@ impl Report {
             Report::Worktrees(report) => report,
             Report::Hooks(report) => report,
             Report::HookStatus(report) => report,
+            other => return other.as_more(),
+        })
+    }
+
+    /// The rest of [`Report::as_render`].
+    fn as_more(&self) -> Option<&dyn RenderObject> {
+        Some(match self {
             Report::Verified(report) => report,
             Report::Synced(report) => report,
             Report::Fetched(report) => report,
@@ -237,13 +249,13 @@ impl Report {
             Report::Log(report) => report,
             Report::Blame(report) => report,
             Report::Search(report) => report,
+            Report::Sinks(report) => report,
+            Report::Delivered(report) => report,
             Report::Metrics(report) => &**report,
             Report::Undone(report) => report,
             Report::Waited(report) => report,
             Report::Collected(report) => report,
-            Report::Events(_) | Report::Follow(_) | Report::Lines(_) | Report::Schema(_) | Report::Nothing => {
-                return None;
-            }
+            _ => return None,
         })
     }
 }

@@ -126,6 +126,12 @@ impl Session {
         Ok(Self { echo: self.echo.clone(), ..opened })
     }
 
+    /// Opens sessions on the same repository elsewhere: in another thread.
+    pub fn opener(&self) -> impl Fn() -> Result<Session> + Clone + Send + 'static + use<> {
+        let (environment, caller) = (self.environment.clone(), self.caller.clone());
+        move || Self::open(environment.clone(), caller.clone(), Rc::new(Silent))
+    }
+
     /// Another session, on another store.
     pub fn over(&self, store: GitStore) -> Result<Self> {
         Ok(Self { store, ..self.reopen()? })

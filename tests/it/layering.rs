@@ -48,7 +48,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["report/progress.rs"]),
     ("layout::core", &["report/graph/svg.rs"]),
     ("similar::", &["report/history.rs"]),
-    ("tempfile", &["store/git/", "store/derived.rs", "mirror/files.rs", "git_process/", "gates/", "hooks/"]),
+    ("tempfile", &["store/git/", "store/derived.rs", "mirror/files.rs", "git_process/", "gates/", "hooks/", "sinks/"]),
+    ("ureq", &["sinks/send.rs"]),
+    ("hmac::", &["sinks/send.rs"]),
+    ("sha2::", &["sinks/send.rs"]),
     ("zerocopy", &["domain/table/row.rs", "store/index/file.rs", "store/lookup/pages.rs"]),
     ("crc32fast", &["store/index/file.rs", "store/lookup/pages.rs"]),
     ("chrono::", &["domain/time.rs"]),
@@ -65,6 +68,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "coordinator/care.rs",
             "coordinator/control.rs",
             "coordinator/daemon.rs",
+            "coordinator/deliver.rs",
             "lib.rs",
             "main.rs",
             "steps.rs",
@@ -111,6 +115,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "coordinator/",
         &[
             "coordinator",
+            "sinks",
             "worktree",
             "sync",
             "session",
@@ -124,6 +129,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "watch",
         ],
     ),
+    ("sinks/", &["sinks", "gates", "session", "store", "domain", "error", "file_lock"]),
     ("worktree.rs", &["session", "store", "domain", "error", "file_lock", "git_process"]),
     ("sync/", &["sync", "session", "store", "domain", "error", "environment", "git_process"]),
     (
@@ -159,7 +165,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "progress",
         ],
     ),
-    ("report/", &["report", "pager", "domain", "error", "store", "progress", "verify", "sync", "land", "worktree"]),
+    (
+        "report/",
+        &["report", "pager", "sinks", "domain", "error", "store", "progress", "verify", "sync", "land", "worktree"],
+    ),
     (
         "cli/",
         &[
@@ -182,6 +191,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "worktree",
             "plan",
             "plugins",
+            "sinks",
             "progress",
         ],
     ),

@@ -55,6 +55,7 @@ mod searching;
 mod seed;
 mod setting_up;
 mod simulation;
+mod sinks;
 mod support;
 mod surface;
 mod syncing;

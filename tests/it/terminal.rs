@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -24,7 +23,7 @@ fn on_terminal(repo: &Repo, args: &[&str], variables: &[(&str, &str)]) -> String
     drop(command);
     // A terminal whose other end is closed reads as an error.
     let mut printed = Vec::new();
-    let mut master = File::from(OwnedFd::from(master));
+    let mut master = File::from(master);
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = master.read(&mut buffer) {
         printed.extend_from_slice(&buffer[..count]);

@@ -64,16 +64,8 @@ impl Choice {
             && self.actor.as_ref().is_none_or(|actor| event.actor == *actor)
             && match self.types.as_slice() {
                 [] => wanted_unasked(event) == Wanted::Yes,
-                types => types.iter().any(|name| name_fits(name, &event.event)),
+                types => types.iter().any(|name| event.is_called(name)),
             }
-    }
-}
-
-/// Whether an event's name is `wanted`, which may end in `*`.
-fn name_fits(wanted: &str, name: &str) -> bool {
-    match wanted.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => name == wanted,
     }
 }
 

@@ -20,6 +20,7 @@ use choice::{Choice, ChoiceArgs};
 use follow::{Cursor, follow, since};
 
 pub use choice::wanted_unasked;
+pub use follow::resolve as resolve_cursor;
 
 /// Read the event log
 #[derive(Subcommand, Debug)]

@@ -134,6 +134,14 @@ bodies! {
 }
 
 impl Event {
+    /// Whether its name is `wanted`, which may end in `*` for all that begin so.
+    pub fn is_called(&self, wanted: &str) -> bool {
+        match wanted.strip_suffix('*') {
+            Some(beginning) => self.event.starts_with(beginning),
+            None => self.event == wanted,
+        }
+    }
+
     /// The typed content; `None` when the name is unknown to this version.
     pub fn body(&self) -> Result<Option<Body>, serde_json::Error> {
         Body::parse(&self.event, &self.data)

@@ -1,0 +1,187 @@
+//! `jit sink`.
+
+mod run;
+
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, Subcommand};
+
+use crate::domain::name::{Actor, SinkName};
+use crate::domain::time::parse_duration;
+use crate::error::{Class, Error, Result};
+use crate::gates::trust;
+use crate::report::Report;
+use crate::report::sink::{SinkDoc, SinkList};
+use crate::session::Session;
+use crate::sinks::{Position, Sink as Place, Sinks, TIMEOUT_MS, Target, pending, skip};
+
+use super::common::{FilterArg, read_text};
+use super::events::resolve_cursor;
+
+/// Deliver events elsewhere: to commands and over HTTP
+#[derive(Subcommand, Debug)]
+pub enum Sink {
+    Add(Add),
+    List(List),
+    Rm(Rm),
+    Skip(Skip),
+    Run(run::Run),
+}
+
+/// Add a sink: a command that takes events on stdin, or an address that takes them by POST
+///
+/// A sink is local to this repository. Adding it is also the consent to run or call it from this machine. It begins with
+/// what happens next. Reads the tip.
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("target").required(true).args(["exec", "url"])))]
+pub struct Add {
+    /// The name: letters, digits, `.`, `_` and `-`
+    name: SinkName,
+    /// A command for `sh -c`, once for each event: the event on stdin; exit 0 means that it was taken
+    #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
+    exec: Option<String>,
+    /// An address, with a POST for each event: an answer from 200 to 299 means that it was taken
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Events of this name (`issue.completed`, or `claim.*`); may be given several times
+    #[arg(long = "type", value_name = "NAME")]
+    types: Vec<String>,
+    #[command(flatten)]
+    filter: FilterArg,
+    /// Events by this actor
+    #[arg(long)]
+    actor: Option<Actor>,
+    /// Sign what is sent over HTTP with the first line of this file, or of stdin with `-`
+    #[arg(long, value_name = "FILE", requires = "url")]
+    secret_file: Option<String>,
+    /// How long a delivery may take (default: 30s)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// Begin after this one: the cursor of an earlier event, or a commit of the tracker
+    #[arg(long, value_name = "CURSOR")]
+    since_cursor: Option<String>,
+    /// Put this in the place of a sink of the same name, which otherwise stays where it was
+    #[arg(long)]
+    replace: bool,
+}
+
+/// List the sinks, how far each has come, and what went wrong
+///
+/// Reads the commits that each has not had yet, with their events.
+#[derive(Args, Debug)]
+pub struct List {}
+
+/// Take a sink away
+///
+/// Reads nothing of the tracker.
+#[derive(Args, Debug)]
+pub struct Rm {
+    /// The name
+    name: SinkName,
+}
+
+/// Pass over the event that a sink does not take
+///
+/// Reads the commits up to that event.
+#[derive(Args, Debug)]
+pub struct Skip {
+    /// The name
+    name: SinkName,
+}
+
+impl Sink {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<Report> {
+        match self {
+            Sink::Add(add) => add.run(session),
+            Sink::List(List {}) => list(session),
+            Sink::Rm(Rm { name }) => {
+                let sinks = Sinks::of(session);
+                let sink = sinks.get(&name).ok();
+                if !sinks.has(&name) {
+                    sinks.get(&name)?;
+                }
+                sinks.remove(&name)?;
+                let gone = sink.map(|sink| SinkDoc::new(&sink, &Position::default(), None));
+                Ok(Report::Sinks(SinkList::of(gone.into_iter().collect(), format!("removed {name}"))))
+            }
+            Sink::Skip(Skip { name }) => {
+                let sink = Sinks::of(session).get(&name)?;
+                let said = match skip(session, &sink)? {
+                    Some(event) => format!("{name} passes over one {event}"),
+                    None => format!("nothing waits to be delivered to {name}"),
+                };
+                shown(session, &sink, said)
+            }
+            Sink::Run(run) => run.run(session),
+        }
+    }
+}
+
+impl Add {
+    fn run(self, session: &Session) -> Result<Report> {
+        self.filter.read(session)?;
+        let secret = self.secret_file.as_deref().map(|file| read_text(session, file)).transpose()?;
+        let secret = secret.map(|text| text.lines().next().unwrap_or_default().trim().to_owned());
+        if secret.as_deref() == Some("") {
+            return Err(Error::usage("--secret-file: its first line is empty"));
+        }
+        let target = match (self.exec, self.url) {
+            (Some(command), _) => Target::Exec(command),
+            (None, Some(url)) if url.starts_with("http://") || url.starts_with("https://") => Target::Url(url),
+            _ => return Err(Error::usage("--url: an address begins with http:// or https://")),
+        };
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let sink = Place {
+            name: self.name,
+            target,
+            types: self.types,
+            filter: self.filter.filter,
+            actor: self.actor,
+            secret,
+            timeout_ms: self.timeout.map_or(TIMEOUT_MS, millis).max(1),
+        };
+        let sinks = Sinks::of(session);
+        let is_there = sinks.has(&sink.name);
+        if is_there && !self.replace {
+            let message = format!("there is a sink called {} already", sink.name);
+            return Err(Error::new(Class::Exists, "sink_exists", message)
+                .hint(format!("jit sink rm {}, or --replace", sink.name)));
+        }
+        let tip = session.view()?.commit;
+        let position = match &self.since_cursor {
+            Some(cursor) => Position::at(&resolve_cursor(session, cursor, &tip)?),
+            None if is_there => Position::read(&sinks.position_file(&sink.name)).unwrap_or_else(|_| Position::at(&tip)),
+            None => Position::at(&tip),
+        };
+        sinks.put(&sink, &position)?;
+        let (actor, _) = session.actor(None)?;
+        trust(session).agree([&sink.check()], &actor, session.now())?;
+        let said = format!("added {}; jit sink run delivers, and so does the coordinator", sink.name);
+        shown(session, &sink, said)
+    }
+}
+
+/// One sink as it stands.
+fn shown(session: &Session, sink: &Place, said: String) -> Result<Report> {
+    let document = document(session, sink)?;
+    Ok(Report::Sinks(SinkList::of(vec![document], said)))
+}
+
+fn document(session: &Session, sink: &Place) -> Result<SinkDoc> {
+    let position = Position::read(&Sinks::of(session).position_file(&sink.name))?;
+    let waiting = pending(session, sink, &position, &session.view()?).ok();
+    Ok(SinkDoc::new(sink, &position, waiting))
+}
+
+fn list(session: &Session) -> Result<Report> {
+    let sinks = Sinks::of(session);
+    let mut documents = Vec::new();
+    for name in sinks.names() {
+        match sinks.get(&name).and_then(|sink| document(session, &sink)) {
+            Ok(document) => documents.push(document),
+            Err(error) => session.notice(error.message),
+        }
+    }
+    Ok(Report::Sinks(SinkList::of(documents, String::new())))
+}

@@ -1,0 +1,185 @@
+//! Delivering to one sink what it has not had yet.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::domain::event::Event;
+use crate::domain::filter::{self, Filter};
+use crate::domain::id::IssueId;
+use crate::domain::snapshot::Snapshot;
+use crate::domain::table::Entry;
+use crate::error::{Class, Error, Result};
+use crate::file_lock::{self, LockError};
+use crate::session::{Session, View};
+use crate::store::{Backend, CommitInfo, StoreError, ancestry, events};
+
+use super::send::send;
+use super::{Position, Sink, Sinks};
+
+/// After a failure the next try waits this long, twice as long after each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// But not longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// What came of delivering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Everything is delivered: so many events.
+    Done(usize),
+    /// So many were delivered, and the next one failed.
+    Failed(usize, String),
+    /// Somebody else delivers to it.
+    Taken,
+}
+
+/// Delivers what a sink has not had yet, in order, until all is delivered or one event fails.
+///
+/// `told` is called after each event. The position is written down after each, so that after a kill at most one event
+/// is delivered again. Reads the commits since the position, with their events.
+pub fn deliver(session: &Session, sink: &Sink, stop: &AtomicBool, told: &mut dyn FnMut(&Event)) -> Result<Delivery> {
+    sink.require_trust(session)?;
+    let sinks = Sinks::of(session);
+    let _lock = match file_lock::lock(&sinks.lock_file(&sink.name), Duration::from_millis(50)) {
+        Ok(lock) => lock,
+        Err(LockError::Busy) => return Ok(Delivery::Taken),
+        Err(LockError::Io(why)) => return Err(StoreError::io("locking a sink")(why).into()),
+    };
+    let file = sinks.position_file(&sink.name);
+    let mut position = Position::read(&file)?;
+    let view = session.view()?;
+    let choice = Choice::of(session, sink, &view)?;
+    let mut delivered = 0;
+    for info in news(session, &position, &view)? {
+        let all = events::all(&session.store.tree(&info.id)?, &info.id).map_err(StoreError::from)?;
+        for (at, event) in all.iter().enumerate().skip(position.done_in(&info.id)) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(Delivery::Done(delivered));
+            }
+            if choice.wants(event) {
+                if let Err(why) = send(sink, event, &document(&info, event), &place(session), stop) {
+                    if stop.load(Ordering::Relaxed) {
+                        return Ok(Delivery::Done(delivered));
+                    }
+                    position.failures = position.failures.saturating_add(1);
+                    position.retry_at = Some(session.now().plus(pause(position.failures)));
+                    position.error = Some(why.clone());
+                    position.write(&file)?;
+                    return Ok(Delivery::Failed(delivered, why));
+                }
+                delivered += 1;
+                position.delivered += 1;
+                told(event);
+                position.pass_event(&info.id, at + 1);
+                position.write(&file)?;
+            }
+        }
+        position.pass_commit(&info);
+    }
+    // What nobody wanted is passed too, once for all of it.
+    position.write(&file)?;
+    Ok(Delivery::Done(delivered))
+}
+
+/// How long to wait after so many failures.
+fn pause(failures: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_PAUSE)
+}
+
+/// Passes the event that fails over. Gives its name.
+pub fn skip(session: &Session, sink: &Sink) -> Result<Option<String>> {
+    let sinks = Sinks::of(session);
+    let patience = Duration::from_millis(sink.timeout_ms).saturating_add(Duration::from_secs(5));
+    let _lock = file_lock::lock(&sinks.lock_file(&sink.name), patience).map_err(|why| match why {
+        LockError::Busy => Error::new(Class::Lost, "sink_busy", format!("somebody delivers to the sink {}", sink.name)),
+        LockError::Io(why) => StoreError::io("locking a sink")(why).into(),
+    })?;
+    let file = sinks.position_file(&sink.name);
+    let mut position = Position::read(&file)?;
+    let view = session.view()?;
+    let choice = Choice::of(session, sink, &view)?;
+    for info in news(session, &position, &view)? {
+        let all = events::all(&session.store.tree(&info.id)?, &info.id).map_err(StoreError::from)?;
+        let next = all.iter().enumerate().skip(position.done_in(&info.id)).find(|(_, event)| choice.wants(event));
+        if let Some((at, event)) = next {
+            position.pass_event(&info.id, at + 1);
+            position.write(&file)?;
+            return Ok(Some(event.event.clone()));
+        }
+        position.pass_commit(&info);
+    }
+    Ok(None)
+}
+
+/// How many events wait to be delivered.
+pub fn pending(session: &Session, sink: &Sink, position: &Position, view: &View) -> Result<usize> {
+    let choice = Choice::of(session, sink, view)?;
+    let mut count = 0;
+    for info in news(session, position, view)? {
+        let all = events::all(&session.store.tree(&info.id)?, &info.id).map_err(StoreError::from)?;
+        count += all.iter().skip(position.done_in(&info.id)).filter(|event| choice.wants(event)).count();
+    }
+    Ok(count)
+}
+
+/// The commits that are not dealt with, parents before children.
+fn news(session: &Session, position: &Position, view: &View) -> Result<Vec<CommitInfo>> {
+    let ends = position.commits();
+    for end in &ends {
+        let there = session.store.info(end).is_ok() && ancestry::is_ancestor(&session.store, end, &view.commit)?;
+        if !there {
+            let message = format!("the sink has come to {}, which is not in the history of the tracker", end.short());
+            return Err(Error::new(Class::NotFound, "unknown_cursor", message)
+                .hint("jit sink add NAME --replace --since-cursor COMMIT begins where you say"));
+        }
+    }
+    let mut commits = ancestry::between(&session.store, &view.commit, &ends)?;
+    commits.reverse();
+    Ok(commits)
+}
+
+/// The document that is delivered: an event as `jit events query --json` prints it.
+fn document(info: &CommitInfo, event: &Event) -> Vec<u8> {
+    let mut document = serde_json::to_value(event).expect("events have only text keys");
+    if let Some(fields) = document.as_object_mut() {
+        fields.entry("op_id").or_insert(serde_json::Value::Null);
+        fields.insert("commit".to_owned(), info.id.0.clone().into());
+        fields.insert("cursor".to_owned(), serde_json::Value::Null);
+    }
+    let mut bytes = serde_json::to_vec(&document).expect("documents have only text keys");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Where commands run: at the top of the work tree, or in the repository's own folder.
+fn place(session: &Session) -> PathBuf {
+    session.store.work_tree().unwrap_or_else(|| session.store.common_dir().to_owned())
+}
+
+/// Which events a sink wants.
+struct Choice<'s> {
+    sink: &'s Sink,
+    about: Option<BTreeSet<IssueId>>,
+}
+
+impl<'s> Choice<'s> {
+    fn of(session: &Session, sink: &'s Sink, view: &View) -> Result<Self> {
+        let Some(text) = &sink.filter else { return Ok(Self { sink, about: None }) };
+        let filter: Filter = filter::parse(text, session.now())
+            .map_err(|fault| Error::usage(format!("the filter of the sink {}, {fault}", sink.name)))?;
+        let table = view.state.table().map_err(StoreError::from)?;
+        let about = table.issues().filter(|issue| filter.accepts(*issue)).map(Entry::id).collect();
+        Ok(Self { sink, about: Some(about) })
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        let fits = |name: &String| event.is_called(name);
+        self.about.as_ref().is_none_or(|about| event.issue.is_some_and(|id| about.contains(&id)))
+            && self.sink.actor.as_ref().is_none_or(|actor| event.actor == *actor)
+            && match self.sink.types.as_slice() {
+                [] => event.event != "issue.merged",
+                types => types.iter().any(fits),
+            }
+    }
+}

@@ -1,0 +1,164 @@
+//! Sinks: where events are delivered to, each at least once and in order.
+//!
+//! A sink is local, as it names a command to run or an address to send to. It stands with its position in the folder
+//! of local state, below `sinks/`, for its owner alone. What it runs or calls is agreed to as the commands of
+//! gates are: text by text, in the same file, by whoever adds it here.
+
+mod deliver;
+mod position;
+mod send;
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::gate::Check;
+use crate::domain::name::{Actor, SinkName};
+use crate::error::{Class, Error, Result};
+use crate::gates::trust;
+use crate::session::Session;
+use crate::store::{StoreError, derived};
+
+pub use deliver::{Delivery, deliver, pending, skip};
+pub use position::Position;
+
+/// How long a delivery may take where nothing is said.
+pub const TIMEOUT_MS: u64 = 30_000;
+
+/// Where events go, and which.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sink {
+    /// What it is called here.
+    pub name: SinkName,
+    /// Where to.
+    pub target: Target,
+    /// Only events of these names; `claim.*` for all that begin so. Empty for all.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Only events about issues that this filter accepts when they are delivered.
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// Only events by this actor.
+    #[serde(default)]
+    pub actor: Option<Actor>,
+    /// What deliveries over HTTP are signed with.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// How long a delivery may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// Where events are delivered to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A command for `sh -c`, with the event on stdin.
+    Exec(String),
+    /// An address that takes a POST.
+    Url(String),
+}
+
+impl Sink {
+    /// What has to be agreed to before anything is delivered.
+    pub fn check(&self) -> Check {
+        let text = match &self.target {
+            Target::Exec(command) => command.clone(),
+            Target::Url(url) => format!("POST {url}"),
+        };
+        Check { command: Some(text), ..Check::default() }
+    }
+
+    /// Refuses a sink that this user has not agreed to on this machine.
+    pub fn require_trust(&self, session: &Session) -> Result<()> {
+        let check = self.check();
+        if trust(session).covers(&check) {
+            return Ok(());
+        }
+        let text = check.command.unwrap_or_default();
+        let message = format!("you have not agreed to what the sink {} does:\n    {text}", self.name);
+        Err(Error::new(Class::Refused, "sink_not_trusted", message)
+            .hint(format!("if you want it on this machine, add it yourself: jit sink add {} --replace …", self.name))
+            .details(serde_json::json!({ "sink": self.name, "runs": text })))
+    }
+}
+
+/// The sinks of a repository.
+#[derive(Clone, Debug)]
+pub struct Sinks {
+    folder: PathBuf,
+}
+
+impl Sinks {
+    /// Those of the session's repository.
+    pub fn of(session: &Session) -> Self {
+        Self { folder: session.store.local_state().join("sinks") }
+    }
+
+    fn file(&self, name: &SinkName) -> PathBuf {
+        self.folder.join(format!("{name}.json"))
+    }
+
+    /// Where the position of a sink is kept.
+    pub fn position_file(&self, name: &SinkName) -> PathBuf {
+        self.folder.join(format!("{name}.position"))
+    }
+
+    /// Locked by whoever delivers to a sink.
+    pub fn lock_file(&self, name: &SinkName) -> PathBuf {
+        self.folder.join(format!("{name}.lock"))
+    }
+
+    /// The names of all sinks, sorted.
+    pub fn names(&self) -> Vec<SinkName> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok();
+        let mut names: Vec<SinkName> = entries.filter_map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// A sink by its name.
+    pub fn get(&self, name: &SinkName) -> Result<Sink> {
+        let unreadable = |why: String| {
+            let message = format!("the sink {name} cannot be read: {why}");
+            Error::new(Class::Unexpected, "sink_unreadable", message)
+                .hint(format!("jit sink rm {name}, and add it anew"))
+        };
+        match fs::read(self.file(name)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|why| unreadable(why.to_string())),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                Err(Error::new(Class::NotFound, "sink_not_found", format!("no sink is called {name}"))
+                    .hint("jit sink list"))
+            }
+            Err(why) => Err(unreadable(why.to_string())),
+        }
+    }
+
+    /// Whether there is a sink of this name.
+    pub fn has(&self, name: &SinkName) -> bool {
+        self.file(name).exists()
+    }
+
+    /// Puts a sink in place, beginning at a position. The folder is its owner's alone: secrets stand in it.
+    pub fn put(&self, sink: &Sink, position: &Position) -> Result<()> {
+        let failed = || StoreError::io(format!("writing {}", self.file(&sink.name).display()));
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(failed())?;
+        position.write(&self.position_file(&sink.name))?;
+        let text = serde_json::to_string_pretty(sink).expect("a sink has only text keys");
+        derived::write(&self.file(&sink.name), |out| writeln!(out, "{text}")).map_err(failed())?;
+        Ok(())
+    }
+
+    /// Takes a sink away, with its position.
+    pub fn remove(&self, name: &SinkName) -> Result<()> {
+        let failed = StoreError::io(format!("removing {}", self.file(name).display()));
+        fs::remove_file(self.file(name)).map_err(failed)?;
+        let _ = fs::remove_file(self.position_file(name));
+        let _ = fs::remove_file(self.lock_file(name));
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! One event on its way: to a command, or over HTTP.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::domain::event::Event;
+use crate::gates::{Ended, Task, run_command};
+
+use super::{Sink, Target};
+
+/// So much of what a command printed is told when it fails.
+const TOLD: usize = 300;
+
+/// Delivers one event, whose document is `body`. Errors say why it was not taken.
+pub fn send(sink: &Sink, event: &Event, body: &[u8], dir: &Path, stop: &AtomicBool) -> Result<(), String> {
+    match &sink.target {
+        Target::Exec(command) => exec(sink, command, event, body, dir, stop),
+        Target::Url(url) => post(sink, url, event, body),
+    }
+}
+
+fn exec(sink: &Sink, command: &str, event: &Event, body: &[u8], dir: &Path, stop: &AtomicBool) -> Result<(), String> {
+    let written = tempfile::Builder::new().prefix("jit-event-").tempfile().and_then(|mut file| {
+        file.write_all(body)?;
+        Ok(file)
+    });
+    let file = written.map_err(|why| format!("the event could not be written to a file: {why}"))?;
+    let text = |text: String| OsString::from(text);
+    let variables = [
+        ("JIT_SINK", text(sink.name.to_string())),
+        ("JIT_EVENT", text(event.event.clone())),
+        ("JIT_EVENT_ID", text(event.id.to_string())),
+        ("JIT_EVENT_FILE", file.path().as_os_str().to_owned()),
+        ("JIT_ISSUE", text(event.issue.map(|id| id.to_string()).unwrap_or_default())),
+    ];
+    // stdin is taken by what ends the command with this process.
+    let command = format!("exec <\"$JIT_EVENT_FILE\"\n{command}");
+    let timeout = Duration::from_millis(sink.timeout_ms);
+    let task = Task { command: &command, dir, variables: &variables, timeout };
+    let finished = run_command(&task, Arc::new(|_: &[u8]| {}), stop).map_err(|why| format!("not started: {why}"))?;
+    let said = String::from_utf8_lossy(&finished.output).trim().chars().rev().take(TOLD).collect::<Vec<_>>();
+    let said: String = said.into_iter().rev().collect();
+    let ended = match finished.ended {
+        Ended::Exited(0) => return Ok(()),
+        Ended::Exited(code) => format!("it exited {code}"),
+        Ended::Signalled(signal) => format!("it was ended by signal {signal}"),
+        Ended::TimedOut => format!("it took longer than {} ms", sink.timeout_ms),
+        Ended::Interrupted => "it was interrupted".to_owned(),
+    };
+    Err(if said.is_empty() { ended } else { format!("{ended}: {said}") })
+}
+
+/// POSTs the event. Any answer from 200 to 299 means that it was taken; redirects are not followed.
+fn post(sink: &Sink, url: &str, event: &Event, body: &[u8]) -> Result<(), String> {
+    let tls = TlsConfig::builder().root_certs(RootCerts::WebPki).build();
+    let agent: Agent = Agent::config_builder()
+        .timeout_global(Some(Duration::from_millis(sink.timeout_ms)))
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .user_agent(concat!("jit/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .build()
+        .into();
+    let mut request = agent
+        .post(url)
+        .header("Content-Type", "application/json")
+        .header("X-Jit-Event", &event.event)
+        .header("X-Jit-Delivery", event.id.to_string())
+        .header("X-Jit-Sink", sink.name.as_str());
+    if let Some(secret) = &sink.secret {
+        request = request.header("X-Jit-Signature-256", format!("sha256={}", signature(secret, body)));
+    }
+    let answer = request.send(body).map_err(|why| why.to_string())?;
+    match answer.status().as_u16() {
+        200..300 => Ok(()),
+        status => Err(format!("it answered {status}")),
+    }
+}
+
+/// The HMAC (RFC 2104) of a body with SHA-256, in hexadecimal.
+fn signature(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key may have any length");
+    mac.update(body);
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}

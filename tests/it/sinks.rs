@@ -1,0 +1,342 @@
+//! Sinks: events delivered to commands and over HTTP, in order, at least once.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tiny_http::{Header, Response, Server};
+
+use crate::support::{Pool, Repo, until};
+
+/// What came in over HTTP: the headers by their names in small letters, and the body.
+struct Call {
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Call {
+    fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map_or_else(|| panic!("no {name}"), |(_, value)| value.as_str())
+    }
+
+    fn event(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// A server that answers with these statuses, one after the other, and with 200 from then on.
+fn server(statuses: &'static [u16]) -> (String, Receiver<Call>) {
+    let server = Server::http("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", server.server_addr().to_ip().unwrap());
+    let (sender, calls) = channel();
+    let mut statuses = statuses.iter().copied();
+    std::thread::spawn(move || {
+        for mut request in server.incoming_requests() {
+            let headers = request.headers().iter();
+            let headers =
+                headers.map(|h| (h.field.as_str().as_str().to_lowercase(), h.value.as_str().to_owned())).collect();
+            let mut body = Vec::new();
+            request.as_reader().read_to_end(&mut body).unwrap();
+            let status = statuses.next().unwrap_or(200);
+            let mut answer = Response::empty(status);
+            if status == 302 {
+                answer = answer.with_header(Header::from_bytes("Location", "http://127.0.0.1:1/elsewhere").unwrap());
+            }
+            let _ = sender.send(Call { headers, body });
+            let _ = request.respond(answer);
+        }
+    });
+    (url, calls)
+}
+
+fn call(calls: &Receiver<Call>) -> Call {
+    calls.recv_timeout(Duration::from_secs(20)).expect("a call")
+}
+
+fn listed(repo: &Repo, name: &str) -> Value {
+    let list = repo.jit(&["sink", "list", "--json"]).ok().json();
+    list["sinks"].as_array().unwrap().iter().find(|sink| sink["name"] == name).unwrap().clone()
+}
+
+/// The names of events that a command wrote down, a line each.
+fn written(repo: &Repo) -> Vec<String> {
+    repo.read("got").lines().map(str::to_owned).collect()
+}
+
+/// A command that writes down the name of each event.
+const WRITES: &str = "echo \"$JIT_EVENT\" >> got";
+
+#[test]
+fn a_command_gets_each_event_on_stdin_and_in_its_environment() {
+    let repo = Repo::new();
+    repo.create("before");
+    let command = "cat > body; echo \"$JIT_SINK $JIT_EVENT $JIT_EVENT_ID $JIT_ISSUE\" > words; cmp body \"$JIT_EVENT_FILE\"; pwd > place";
+    repo.jit(&["sink", "add", "files", "--exec", command]).ok();
+    let id = repo.create("after");
+    let done = repo.jit(&["sink", "run", "--json"]).ok().json();
+    assert_eq!((&done["count"], &done["sinks"][0]["name"]), (&json!(1), &json!("files")));
+    let event: Value = serde_json::from_str(&repo.read("body")).unwrap();
+    assert_eq!((&event["event"], &event["issue"]), (&json!("issue.created"), &json!(id)));
+    let known = repo.jit(&["events", "tail", "-n", "1", "--json"]).ok().json_lines();
+    assert_eq!(event["id"], known[0]["id"]);
+    for (field, value) in known[0].as_object().unwrap().iter().filter(|(field, _)| *field != "cursor") {
+        assert_eq!(event[field], *value, "{field}");
+    }
+    assert_eq!(repo.read("words").trim(), format!("files issue.created {} {id}", event["id"].as_str().unwrap()));
+    assert_eq!(std::fs::canonicalize(repo.read("place").trim()).unwrap(), std::fs::canonicalize(repo.path()).unwrap());
+    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["count"], 0, "once is enough");
+    let sink = listed(&repo, "files");
+    assert_eq!((&sink["delivered"], &sink["pending"], &sink["failures"]), (&json!(1), &json!(0), &json!(0)));
+}
+
+#[test]
+fn an_address_gets_a_signed_post_that_any_receiver_can_check() {
+    let repo = Repo::new();
+    let (url, calls) = server(&[]);
+    repo.write("secret", "It's a Secret to Everybody\nand not this\n");
+    repo.jit(&["sink", "add", "web", "--url", &url, "--secret-file", "secret"]).ok();
+    let id = repo.create("a");
+    repo.jit(&["sink", "run"]).ok();
+    let call = call(&calls);
+    assert_eq!((call.header("x-jit-event"), call.header("content-type")), ("issue.created", "application/json"));
+    assert_eq!(call.header("x-jit-sink"), "web");
+    assert_eq!(
+        (call.event()["issue"].clone(), call.event()["id"].clone()),
+        (json!(id), json!(call.header("x-jit-delivery")))
+    );
+    repo.write("body", &call.body);
+    let check = repo.command("python3").args(["-c", "import hmac,sys;print('sha256='+hmac.new(b\"It's a Secret to Everybody\",open('body','rb').read(),'sha256').hexdigest())"]).output();
+    if let Ok(check) = check.as_ref().map(|check| String::from_utf8_lossy(&check.stdout).trim().to_owned())
+        && !check.is_empty()
+    {
+        assert_eq!(call.header("x-jit-signature-256"), check);
+    }
+    assert_eq!(call.header("x-jit-signature-256").len(), "sha256=".len() + 64);
+    assert_eq!(listed(&repo, "web")["signed"], true);
+    assert!(!repo.jit(&["sink", "list", "--json"]).ok().stdout.contains("Everybody"), "the secret is not shown");
+}
+
+#[test]
+fn what_is_not_taken_is_tried_again_in_order_and_nothing_is_lost() {
+    let repo = Repo::new();
+    let (url, calls) = server(&[500, 302, 200, 404, 503, 500]);
+    repo.jit(&["sink", "add", "web", "--url", &url]).ok();
+    let ids = [repo.create("a"), repo.create("b"), repo.create("c")];
+    let failed = repo.jit(&["sink", "run", "--json"]).code(10);
+    assert_eq!(failed.json()["count"], 1, "the first in its third try");
+    assert!(failed.json()["sinks"][0]["error"].as_str().unwrap().contains("it answered"), "{failed:?}");
+    let sink = listed(&repo, "web");
+    assert_eq!((&sink["delivered"], &sink["pending"]), (&json!(1), &json!(2)));
+    until("all are taken", || repo.jit(&["sink", "run"]).code == Some(0));
+    let mut taken: Vec<Value> = Vec::new();
+    while let Ok(call) = calls.try_recv() {
+        taken.push(call.event()["issue"].clone());
+    }
+    taken.dedup();
+    assert_eq!(taken, ids.map(|id| json!(id)));
+    let sink = listed(&repo, "web");
+    assert_eq!((&sink["delivered"], &sink["failures"], &sink["error"]), (&json!(3), &json!(0), &Value::Null));
+}
+
+#[test]
+fn a_sink_takes_only_what_it_asks_for() {
+    let repo = Repo::new();
+    repo.jit(&["sink", "add", "some", "--exec", WRITES, "--type", "issue.c*", "--filter", "label:x", "--actor", "y:1"])
+        .ok();
+    repo.jit_as("y:1", &["issue", "create", "no label"]).ok();
+    let id = repo.jit_as("y:1", &["issue", "create", "a", "-l", "x"]).ok().text();
+    repo.jit_as("y:2", &["issue", "comment", &id, "by another"]).ok();
+    repo.jit_as("y:1", &["issue", "comment", &id, "hello"]).ok();
+    repo.jit_as("y:1", &["issue", "update", &id, "--priority", "low"]).ok();
+    repo.jit(&["sink", "run"]).ok();
+    assert_eq!(written(&repo), ["issue.created", "issue.commented"]);
+    assert_eq!(listed(&repo, "some")["pending"], 0);
+}
+
+#[test]
+fn an_event_that_is_never_taken_can_be_passed_over() {
+    let repo = Repo::new();
+    repo.jit(&[
+        "sink",
+        "add",
+        "picky",
+        "--exec",
+        "[ \"$JIT_EVENT\" != issue.commented ] || { echo bad luck; exit 3; }",
+    ])
+    .ok();
+    let id = repo.create("a");
+    repo.jit(&["issue", "comment", &id, "x"]).ok();
+    repo.jit(&["issue", "update", &id, "--priority", "low"]).ok();
+    let failed = repo.jit(&["sink", "run"]).code(10);
+    assert!(failed.stderr.contains("picky: it exited 3: bad luck"), "{}", failed.stderr);
+    assert!(repo.out(&["sink", "list"]).contains("failed 3 times: it exited 3"));
+    let said = repo.jit(&["sink", "skip", "picky"]).ok().stderr;
+    assert!(said.contains("passes over one issue.commented"), "{said}");
+    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["count"], 1);
+    assert!(repo.jit(&["sink", "skip", "picky"]).ok().stderr.contains("nothing waits"));
+}
+
+#[test]
+fn a_command_that_hangs_is_ended_with_everything_it_started() {
+    let repo = Repo::new();
+    repo.jit(&["sink", "add", "slow", "--timeout", "200ms", "--exec", "sleep 1000 & echo $! > pid; wait"]).ok();
+    repo.create("a");
+    let failed = repo.jit(&["sink", "run"]).code(10);
+    assert!(failed.stderr.contains("took longer than 200 ms"), "{}", failed.stderr);
+    let pid = repo.read("pid");
+    // Where nobody waits for orphans, what was killed stays as a zombie.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "its child is gone too: {stat}");
+}
+
+#[test]
+fn a_run_that_follows_delivers_what_comes_and_a_killed_one_repeats_at_most_one() {
+    let repo = Repo::new();
+    repo.jit(&["sink", "add", "log", "--exec", "echo \"$JIT_EVENT_ID\" >> got"]).ok();
+    let mut run = repo.run(&["sink", "run", "--follow", "--json"]).spawn();
+    for n in 0..3 {
+        repo.create(&format!("{n}"));
+    }
+    until("three are delivered", || repo.path().join("got").exists() && written(&repo).len() == 3);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let mut run = repo.run(&["sink", "run", "--follow"]).spawn();
+    repo.create("more");
+    until("the fourth is delivered", || written(&repo).len() >= 4);
+    // Added while it runs.
+    repo.jit(&["sink", "add", "second", "--exec", "echo \"$JIT_EVENT\" >> second"]).ok();
+    repo.create("for both");
+    until("both have it", || repo.path().join("second").exists() && written(&repo).len() >= 5);
+    assert_eq!(repo.jit(&["sink", "run", "log", "--json"]).ok().json()["count"], 0, "two runs do not deliver twice");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::TERM).unwrap();
+    assert!(run.wait().unwrap().success());
+    let expected: Vec<String> = repo
+        .jit(&["events", "query", "--type", "issue.created", "--json"])
+        .ok()
+        .json_lines()
+        .iter()
+        .map(|event| event["id"].as_str().unwrap().to_owned())
+        .collect();
+    let mut got = written(&repo);
+    got.dedup();
+    assert_eq!(got, expected, "in order, none left out");
+}
+
+#[test]
+fn kills_at_random_moments_leave_no_event_out() {
+    let repo = Repo::new();
+    repo.jit(&["sink", "add", "log", "--exec", "echo \"$JIT_EVENT_ID\" >> got"]).ok();
+    let ids: Vec<String> = (0..12).map(|n| repo.create(&format!("{n}"))).collect();
+    for millis in [1, 3, 8, 15, 30, 45] {
+        let mut run = repo.run(&["sink", "run"]).spawn();
+        std::thread::sleep(Duration::from_millis(millis));
+        run.kill().unwrap();
+        run.wait().unwrap();
+        // What was killed takes its command with it a moment later.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    until("the rest is delivered", || repo.jit(&["sink", "run"]).code == Some(0));
+    let mut got = written(&repo);
+    let repeated = got.len();
+    got.dedup();
+    assert_eq!(got.len(), ids.len());
+    assert!(repeated <= ids.len() + 6, "at most one again for each kill: {repeated}");
+}
+
+#[test]
+fn events_of_joined_histories_are_delivered_once_each() {
+    let fleet = crate::support::Fleet::new(2);
+    let [one, two] = [&fleet.clones[0], &fleet.clones[1]];
+    one.jit(&["sink", "add", "log", "--type", "issue.created", "--exec", "echo \"$JIT_EVENT_ID\" >> got"]).ok();
+    for round in 0..3 {
+        one.create(&format!("one {round}"));
+        two.create(&format!("two {round}"));
+        one.jit(&["sink", "run"]).ok();
+        one.jit(&["sync"]).ok();
+        two.jit(&["sync"]).ok();
+        one.jit(&["sync"]).ok();
+        one.jit(&["sink", "run"]).ok();
+    }
+    let mut got = written(one);
+    assert_eq!(got.len(), 6);
+    got.sort();
+    got.dedup();
+    assert_eq!(got.len(), 6, "none twice");
+}
+
+#[test]
+fn what_nobody_agreed_to_is_not_run() {
+    let repo = Repo::new();
+    repo.jit(&["sink", "add", "mine", "--exec", WRITES]).ok();
+    let file = repo.path().join(".git/jit/sinks/mine.json");
+    let text = std::fs::read_to_string(&file).unwrap().replace("echo", "touch hacked; echo");
+    std::fs::write(&file, text).unwrap();
+    repo.create("a");
+    let refused = repo.jit(&["sink", "run", "mine", "--json"]).code(4);
+    assert_eq!(refused.error_code(), "sink_not_trusted");
+    repo.jit(&["sink", "run"]).code(10);
+    assert!(!repo.path().join("hacked").exists() && !repo.path().join("got").exists());
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &str| repo.path().join(path).metadata().unwrap().permissions().mode() & 0o077;
+    assert_eq!((mode(".git/jit/sinks"), mode(".git/jit/sinks/mine.position")), (0, 0));
+}
+
+#[test]
+fn wrong_sinks_are_refused_exactly() {
+    let repo = Repo::new();
+    repo.jit(&["sink", "add", "x"]).code(2);
+    repo.jit(&["sink", "add", "x", "--exec", "a", "--url", "http://b"]).code(2);
+    repo.jit(&["sink", "add", "x", "--url", "ftp://b"]).code(2);
+    repo.jit(&["sink", "add", "../x", "--exec", "a"]).code(2);
+    assert_eq!(
+        repo.jit(&["sink", "add", "x", "--exec", "a", "--filter", "state:x", "--json"]).code(2).error_code(),
+        "invalid_filter"
+    );
+    assert_eq!(
+        repo.jit(&["sink", "add", "x", "--exec", "a", "--since-cursor", "ffffffff", "--json"]).code(3).error_code(),
+        "unknown_cursor"
+    );
+    repo.jit(&["sink", "add", "x", "--exec", "true"]).ok();
+    assert_eq!(repo.jit(&["sink", "add", "x", "--exec", "true", "--json"]).code(6).error_code(), "sink_exists");
+    repo.jit(&["sink", "add", "x", "--exec", "false", "--replace"]).ok();
+    assert_eq!(listed(&repo, "x")["exec"], "false");
+    for args in [&["sink", "rm", "y"][..], &["sink", "run", "y"], &["sink", "skip", "y"]] {
+        repo.jit(args).code(3);
+    }
+    // A position that cannot be read begins nowhere by itself.
+    std::fs::write(repo.path().join(".git/jit/sinks/x.position"), "{").unwrap();
+    let told = repo.jit(&["sink", "run"]).code(10).stderr;
+    assert!(told.contains("cannot be read"), "{told}");
+    repo.jit(&["sink", "rm", "x"]).ok();
+    assert_eq!(repo.jit(&["sink", "list", "--json"]).ok().json()["count"], 0);
+}
+
+#[test]
+fn a_sink_begins_where_it_is_told_and_an_unreachable_address_says_so() {
+    let repo = Repo::new();
+    let start = repo.tip();
+    repo.create("a");
+    repo.create("b");
+    repo.jit(&["sink", "add", "late", "--exec", WRITES, "--since-cursor", &start]).ok();
+    assert_eq!(listed(&repo, "late")["pending"], 2);
+    repo.jit(&["sink", "run"]).ok();
+    assert_eq!(written(&repo).len(), 2);
+    repo.jit(&["sink", "add", "nowhere", "--url", "http://127.0.0.1:1/", "--timeout", "2s"]).ok();
+    repo.create("c");
+    let failed = repo.jit(&["sink", "run", "nowhere"]).code(10);
+    assert!(failed.stderr.contains("nowhere: "), "{}", failed.stderr);
+}
+
+#[test]
+fn the_coordinator_delivers_and_takes_its_deliverer_along() {
+    let pool = Pool::new().agent("w", 1, "jit issue update \"$1\" --state done");
+    pool.repo.jit(&["sink", "add", "log", "--exec", WRITES, "--type", "issue.completed"]).ok();
+    pool.start();
+    pool.repo.ready("work");
+    until("its completion is delivered", || {
+        pool.repo.path().join("got").exists() && written(&pool.repo) == ["issue.completed"]
+    });
+    pool.repo.jit(&["coordinator", "stop"]).ok();
+    pool.assert_quiet();
+}
