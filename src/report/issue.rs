@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::domain::id::IssueId;
 use crate::domain::issue::{Claim, Issue};
 use crate::domain::name::GateKey;
+use crate::domain::plan::BASE;
 use crate::domain::state::{GateStatus, State};
 use crate::domain::table::Entry;
 
@@ -226,7 +227,7 @@ impl ShownIssue {
         });
         let commits: Vec<_> = issue.commits.iter().collect();
         section(text, "Commits", &commits, |_, commit| clean(commit.get(..10).unwrap_or(commit)));
-        let context: Vec<_> = issue.context.iter().collect();
+        let context: Vec<_> = issue.context.iter().filter(|(key, _)| *key != BASE).collect();
         section(text, "Context", &context, |_, (key, value)| format!("{key} = {}", clean(value)));
         if !issue.comments.is_empty() {
             text.line("\nComments:");

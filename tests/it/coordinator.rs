@@ -353,3 +353,14 @@ fn status_and_agents_are_printed_as_promised() {
     assert_eq!((&json["count"], &json["agents"][0]["issues"][0]["alive"]), (&json!(2), &json!(true)));
     assert_eq!(json["agents"][1]["issues"][0]["alive"], json!(null));
 }
+
+#[test]
+fn what_becomes_ready_is_handed_out_at_once_however_seldom_it_looks_by_itself() {
+    let pool = Pool::new().agent("w", 1, DONE).set("poll_interval_secs", json!(900));
+    pool.start();
+    // The patience of `until` is far shorter than that.
+    for n in 0..3 {
+        pool.repo.ready(&format!("{n}"));
+        until("it is done", || pool.count("done") == n + 1);
+    }
+}

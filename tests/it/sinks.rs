@@ -64,6 +64,17 @@ fn written(repo: &Repo) -> Vec<String> {
     repo.read("got").lines().map(str::to_owned).collect()
 }
 
+/// The lines without those that stood there before.
+fn first_times(lines: &[String]) -> Vec<String> {
+    let mut first: Vec<String> = Vec::new();
+    for line in lines {
+        if !first.contains(line) {
+            first.push(line.clone());
+        }
+    }
+    first
+}
+
 /// A command that writes down the name of each event.
 const WRITES: &str = "echo \"$JIT_EVENT\" >> got";
 
@@ -218,9 +229,7 @@ fn a_run_that_follows_delivers_what_comes_and_a_killed_one_repeats_at_most_one()
         .iter()
         .map(|event| event["id"].as_str().unwrap().to_owned())
         .collect();
-    let mut got = written(&repo);
-    got.dedup();
-    assert_eq!(got, expected, "in order, none left out");
+    assert_eq!(first_times(&written(&repo)), expected, "in order, none left out");
 }
 
 #[test]
@@ -237,11 +246,9 @@ fn kills_at_random_moments_leave_no_event_out() {
         std::thread::sleep(Duration::from_millis(50));
     }
     until("the rest is delivered", || repo.jit(&["sink", "run"]).code == Some(0));
-    let mut got = written(&repo);
-    let repeated = got.len();
-    got.dedup();
-    assert_eq!(got.len(), ids.len());
-    assert!(repeated <= ids.len() + 6, "at most one again for each kill: {repeated}");
+    let got = written(&repo);
+    assert_eq!(first_times(&got).len(), ids.len());
+    assert!(got.len() <= ids.len() + 6, "at most one again for each kill: {}", got.len());
 }
 
 #[test]
