@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Pool, Repo, until};
-
-const DONE: &str = "jit issue update \"$1\" --state done";
+use crate::support::{DONE, Pool, Repo, until};
 
 fn reasons(events: &[Value]) -> Vec<String> {
     events.iter().map(|event| event["data"]["reason"].as_str().unwrap_or_default().to_owned()).collect()

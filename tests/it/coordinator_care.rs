@@ -4,95 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Fleet, Pool, Repo, until};
-
-const DONE: &str = "jit issue update \"$1\" --state done";
-const UNTIL_GO: &str = "while [ ! -e \"$JIT_REPO/../go\" ]; do echo .; sleep 0.05; done";
-
-fn go(pool: &Pool) {
-    std::fs::write(pool.repo.outside().join("go"), "").unwrap();
-}
-
-fn hostile(flag: &Path) -> String {
-    let command = format!("sh -c 'touch {}; jit issue update --state done $0'", flag.display());
-    json!({ "agent_pool": [{ "id": "w", "agent_type": "bot", "command": command }] }).to_string()
-}
-
-#[test]
-fn a_configuration_behind_a_link_or_a_submodule_of_a_commit_runs_nothing() {
-    for kind in ["link", "submodule"] {
-        let upstream = Repo::git_only();
-        let flag = upstream.outside().join("pwned");
-        if kind == "link" {
-            upstream.write("tools/coordinator.json", hostile(&flag));
-            std::os::unix::fs::symlink("tools", upstream.path().join(".jit")).unwrap();
-        } else {
-            let inner = upstream.beside("inner");
-            std::fs::create_dir(inner.path()).unwrap();
-            inner.git(&["init", "--quiet"]).ok();
-            inner.write("coordinator.json", hostile(&flag));
-            inner.git(&["add", "."]).ok();
-            inner.git(&["commit", "--quiet", "-m", "x"]).ok();
-            upstream
-                .git(&[
-                    "-c",
-                    "protocol.file.allow=always",
-                    "submodule",
-                    "--quiet",
-                    "add",
-                    &inner.path().display().to_string(),
-                    ".jit",
-                ])
-                .ok();
-        }
-        upstream.git(&["add", "--force", "."]).ok();
-        upstream.git(&["commit", "--quiet", "-m", "here you are"]).ok();
-        upstream
-            .git(&["-c", "protocol.file.allow=always", "clone", "--quiet", "--recurse-submodules", ".", "../clone"])
-            .ok();
-        let clone = upstream.beside("clone");
-        clone.jit(&["init", "--no-remote"]);
-        clone.ready("work");
-        let refused = clone.jit(&["coordinator", "once", "--json"]).code(4);
-        assert_eq!(refused.error_code(), "config_not_local", "{kind}");
-        assert!(!flag.exists(), "{kind}");
-    }
-}
-
-#[test]
-fn a_configuration_that_a_merge_brings_is_not_read_while_git_is_at_it() {
-    let pool = Pool::new().agent("w", 1, DONE);
-    let mine = pool.repo.read(".jit/coordinator.json");
-    let flag = pool.repo.outside().join("pwned");
-    pool.repo.git(&["checkout", "--quiet", "-b", "hostile"]).ok();
-    pool.repo.write(".jit/coordinator.json", hostile(&flag));
-    for number in 0..300 {
-        pool.repo.write(&format!("many/{number}"), "x");
-    }
-    pool.repo.git(&["add", "--force", ".jit/coordinator.json", "many"]).ok();
-    pool.repo.git(&["commit", "--quiet", "-m", "x"]).ok();
-    pool.repo.git(&["checkout", "--quiet", "main"]).ok();
-    pool.repo.write(".jit/coordinator.json", &mine);
-    pool.start();
-    pool.repo.git(&["merge", "--quiet", "hostile"]).ok();
-    pool.repo.ready("work");
-    until("it is refused", || pool.problems().contains("is part of the repository"));
-    until("the one before does the work", || pool.count("done") == 1);
-    assert!(!flag.exists());
-}
-
-#[test]
-fn a_fifo_in_place_of_the_configuration_holds_nobody_up() {
-    let pool = Pool::new().agent("w", 1, DONE);
-    pool.start();
-    pool.repo.command("mkfifo").arg("../fifo").status().unwrap();
-    std::fs::rename(pool.repo.outside().join("fifo"), pool.repo.path().join(".jit/coordinator.json")).unwrap();
-    until("it is told", || pool.problems().contains("no regular file"));
-    assert_eq!(pool.repo.out(&["coordinator", "stop"]), "Coordinator stopped");
-    pool.repo.jit(&["coordinator", "start"]).code(2);
-}
+use crate::support::{DONE, Pool, Repo, UNTIL_GO, until};
 
 #[test]
 fn what_may_be_secret_is_for_its_owner_alone() {
@@ -107,7 +21,7 @@ fn what_may_be_secret_is_for_its_owner_alone() {
     let log = || std::fs::read_dir(pool.repo.path().join(".git/jit/agents/w")).ok()?.next()?.ok();
     until("there is a log", || log().is_some());
     assert_eq!(log().unwrap().metadata().unwrap().permissions().mode() & 0o077, 0);
-    go(&pool);
+    pool.go();
 }
 
 #[test]
@@ -121,7 +35,7 @@ fn a_copy_of_the_repository_leaves_the_agents_of_the_original_alone() {
     copy.jit(&["coordinator", "once"]).ok();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(pool.told(&id, "issue.released").len(), 0);
-    go(&pool);
+    pool.go();
     until("it is done", || pool.count("done") == 1);
     pool.assert_quiet();
 }
@@ -199,18 +113,6 @@ fn stop_ends_the_coordinator_and_nobody_else() {
 }
 
 #[test]
-fn agents_are_ended_also_when_the_configuration_is_faulty() {
-    let pool = Pool::new().agent("w", 1, UNTIL_GO);
-    let id = pool.repo.ready("work");
-    pool.repo.jit(&["coordinator", "once"]).ok();
-    until("it is at work", || pool.processes().len() >= 2);
-    pool.repo.write(".jit/coordinator.json", "{");
-    pool.repo.jit(&["coordinator", "stop", "--kill-agents"]).ok();
-    assert_eq!(pool.repo.issue(&id)["state"], "ready");
-    until("all are gone", || pool.processes().is_empty());
-}
-
-#[test]
 fn who_looks_takes_nothing_away_that_it_cannot_read() {
     let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
     let id = pool.repo.ready("work");
@@ -225,7 +127,7 @@ fn who_looks_takes_nothing_away_that_it_cannot_read() {
     std::thread::sleep(Duration::from_millis(500));
     assert!(record.exists());
     assert_eq!(pool.told(&id, "issue.released").len(), 0, "its process lives");
-    go(&pool);
+    pool.go();
     until("it is done", || pool.count("done") == 1);
 }
 
@@ -239,7 +141,7 @@ fn locks_of_whoever_starts_a_coordinator_are_not_held_by_it() {
     until("it is at work", || pool.processes().len() >= 2);
     let free = pool.repo.command("flock").args(["--nonblock", "../lock", "true"]).status().unwrap();
     assert!(free.success());
-    go(&pool);
+    pool.go();
 }
 
 #[test]
@@ -257,17 +159,6 @@ fn a_checkout_that_is_moved_ends_its_coordinator_though_the_repository_stays() {
     let moved = pool.repo.outside().join("third");
     pool.repo.run_in(&moved, &["coordinator", "start"]).output().ok();
     pool.repo.run_in(&moved, &["coordinator", "stop"]).output().ok();
-}
-
-#[test]
-fn what_the_environment_says_from_a_folder_is_meant_from_there() {
-    let pool = Pool::new().agent("w", 1, DONE);
-    pool.repo.ready("work");
-    let sub = pool.repo.path().join("sub");
-    std::fs::create_dir(&sub).unwrap();
-    let start = pool.repo.run_in(&sub, &["coordinator", "start"]).env("GIT_DIR", "../.git").env("GIT_WORK_TREE", "..");
-    start.output().ok();
-    until("it is done", || pool.count("done") == 1);
 }
 
 #[test]
@@ -291,7 +182,7 @@ fn a_worktree_is_not_taken_from_under_an_agent() {
     until("it is at work", || pool.repo.jit(&["coordinator", "logs", &id]).stdout.contains("\n.\n"));
     let refused = pool.repo.jit(&["worktree", "rm", &id, "--json"]).code(4);
     assert_eq!(refused.error_code(), "worktree_in_use");
-    go(&pool);
+    pool.go();
     until("it is done", || pool.count("done") == 1);
     pool.assert_quiet();
 }
@@ -338,93 +229,6 @@ impl PathOf {
     }
 }
 
-/// Has a clone hand work to an agent, through its hub.
-fn configure(clone: &Repo, script: &str, stall_minutes: f64) {
-    let file = clone.outside().join("fleet.sh");
-    std::fs::write(&file, format!("set -eu\n{script}\n")).unwrap();
-    let config: Value = json!({
-        "agent_pool": [{ "id": "w", "agent_type": "bot", "command": format!("sh {}", file.display()) }],
-        "dispatch_rules": { "stall_timeout_minutes": stall_minutes, "retry_backoff_secs": 0.05 },
-        "poll_interval_secs": 0.3, "sync": true, "sync_interval_secs": 0.3,
-    });
-    clone.write(".jit/coordinator.json", config.to_string());
-}
-
-#[test]
-fn an_agent_of_a_fleet_that_hangs_is_ended_and_its_issue_tried_again() {
-    let fleet = Fleet::new(1);
-    let clone = &fleet.clones[0];
-    let id = clone.ready("work");
-    clone.jit(&["sync"]).ok();
-    configure(clone, &format!("[ -e ../again ] && {{ {DONE}; exit; }}; touch ../again; sleep 640"), 0.03);
-    clone.jit(&["coordinator", "start"]).ok();
-    until("it is done", || clone.issue(&id)["state"] == "done");
-    clone.jit(&["coordinator", "stop", "--kill-agents"]).ok();
-    let stalled = clone.jit(&["events", "query", "--type", "agent.stalled", "--json"]).json_lines();
-    assert_eq!(stalled.len(), 1);
-    assert!(stalled[0]["data"]["reason"].as_str().unwrap().contains("no sign of life"), "{stalled:#?}");
-}
-
-#[test]
-fn an_issue_that_another_clone_has_holds_no_other_up() {
-    let fleet = Fleet::new(2);
-    let top = fleet.clones[0].out(&["issue", "create", "top", "--ready", "--priority", "critical"]);
-    let other = fleet.clones[0].ready("other");
-    fleet.clones[0].jit(&["sync"]).ok();
-    fleet.clones[1].jit(&["sync"]).ok();
-    fleet.clones[1].jit_as("bot:b", &["issue", "claim", &top, "--sync"]).ok();
-    configure(&fleet.clones[0], DONE, 5.0);
-    fleet.clones[0].jit(&["coordinator", "start"]).ok();
-    until("the other is done", || fleet.clones[0].issue(&other)["state"] == "done");
-    fleet.clones[0].jit(&["coordinator", "stop"]).ok();
-    assert_ne!(fleet.clones[0].issue(&top)["claim"]["by"], "bot:w");
-}
-
-#[test]
-fn a_hub_that_refuses_is_not_asked_again_and_again_and_nothing_is_handed_out() {
-    let fleet = Fleet::new(1);
-    let clone = &fleet.clones[0];
-    clone.jit(&["sync"]).ok();
-    let hook = fleet.hub.path().join("hooks/pre-receive");
-    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
-    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let id = clone.ready("work");
-    configure(clone, DONE, 5.0);
-    let count = || clone.git(&["rev-list", "--count", "refs/jit"]).ok().text().parse::<usize>().unwrap();
-    let before = count();
-    clone.jit(&["coordinator", "start"]).ok();
-    std::thread::sleep(Duration::from_secs(3));
-    assert!(count() - before <= 2, "{} commits in three seconds", count() - before);
-    assert_eq!(clone.issue(&id)["state"], "ready");
-    clone.git(&["remote", "remove", "origin"]).ok();
-    std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(clone.issue(&id)["state"], "ready", "without a remote nothing is handed out either");
-    clone.jit(&["coordinator", "stop"]).ok();
-}
-
-#[test]
-fn after_a_move_a_judging_hub_still_takes_what_the_coordinator_does() {
-    let fleet = Fleet::new(1);
-    fleet.hub.jit(&["hooks", "install", "--server"]).ok();
-    let clone = &fleet.clones[0];
-    let id = clone.ready("work");
-    clone.jit(&["sync"]).ok();
-    let url = fleet.url();
-    clone.git(&["remote", "set-url", "origin", &url]).ok();
-    configure(clone, "while [ ! -e \"$(dirname \"$0\")/go\" ]; do echo .; sleep 0.05; done; exit 3", 5.0);
-    clone.jit(&["coordinator", "start"]).ok();
-    until("it is at work", || clone.issue(&id)["state"] == "in_progress");
-    clone.jit(&["coordinator", "stop"]).ok();
-    let moved = clone.beside("moved");
-    std::fs::rename(clone.path(), moved.path()).unwrap();
-    moved.jit(&["coordinator", "start"]).ok();
-    std::fs::write(moved.outside().join("go"), "").unwrap();
-    until("it was given up", || moved.issue(&id)["state"] == "open");
-    moved.jit(&["coordinator", "stop", "--kill-agents"]).ok();
-    moved.jit(&["sync"]).ok();
-}
-
 #[test]
 fn agents_are_ended_though_somebody_else_had_the_place_meanwhile() {
     let pool = Pool::new().agent("w", 1, UNTIL_GO);
@@ -452,18 +256,6 @@ fn single_rounds_notice_a_silent_agent_too() {
 }
 
 #[test]
-fn a_configuration_of_a_commit_is_refused_by_whatever_way_it_is_reached() {
-    let pool = Pool::new().agent("w", 1, "touch ../pwned");
-    pool.repo.git(&["add", "--force", ".jit/coordinator.json"]).ok();
-    pool.repo.git(&["commit", "--quiet", "-m", "x"]).ok();
-    pool.repo.ready("work");
-    let link = pool.repo.outside().join("link");
-    std::os::unix::fs::symlink(pool.repo.path(), &link).unwrap();
-    let once = pool.repo.run(&["coordinator", "once", "--json"]).env("JIT_DATA_DIR", link.join(".jit"));
-    assert_eq!(once.output().code(4).error_code(), "config_not_local");
-}
-
-#[test]
 fn an_agent_that_lives_hides_no_other_claim_of_its_name() {
     let repo = Repo::git_only();
     let then = |args: &[&str]| repo.run(args).env("JIT_CLOCK", "2026-01-31T09:00:00Z").output().ok().text();
@@ -474,7 +266,7 @@ fn an_agent_that_lives_hides_no_other_claim_of_its_name() {
     pool.repo.ready("work");
     pool.start();
     until("the other claim has ended", || pool.told(&left, "agent.stalled").len() == 1);
-    go(&pool);
+    pool.go();
     until("both are done", || pool.count("done") == 2);
 }
 

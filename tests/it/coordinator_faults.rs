@@ -2,14 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Pool, Repo, until};
-
-const DONE: &str = "jit issue update \"$1\" --state done";
-const UNTIL_GO: &str = "while [ ! -e \"$JIT_REPO/../go\" ]; do echo .; sleep 0.05; done";
-
-fn go(pool: &Pool) {
-    std::fs::write(pool.repo.outside().join("go"), "").unwrap();
-}
+use crate::support::{DONE, Pool, Repo, UNTIL_GO, until};
 
 #[test]
 fn a_sample_configuration_is_written_once() {
@@ -91,7 +84,7 @@ fn a_killed_runner_takes_its_agent_along_and_the_work_is_tried_again() {
     let runner = pool.processes().into_iter().find(|(_, words)| words.contains("run-agent")).unwrap().0;
     pool.repo.command("kill").args(["-KILL", &runner.to_string()]).status().unwrap();
     until("it was given back", || pool.told(&id, "issue.released").len() == 1);
-    go(&pool);
+    pool.go();
     until("it is done", || pool.count("done") == 1);
     let reason = &pool.told(&id, "issue.released")[0]["data"]["reason"];
     assert_eq!(reason, "the agent is gone, and nobody saw it end");
@@ -108,7 +101,7 @@ fn everything_killed_at_once_as_by_a_reboot_is_settled_by_the_next_start() {
     let mut all: Vec<String> = pool.processes().into_iter().map(|(id, _)| id.to_string()).collect();
     all.push(daemon.to_string());
     pool.repo.command("kill").arg("-KILL").args(&all).status().unwrap();
-    go(&pool);
+    pool.go();
     pool.start();
     until("both are done", || pool.count("done") == 2);
     pool.assert_quiet();
@@ -127,7 +120,7 @@ fn a_claim_whose_agent_was_never_started_is_given_back_at_the_next_start() {
     for file in pool.left() {
         std::fs::remove_file(file).unwrap();
     }
-    go(&pool);
+    pool.go();
     pool.start();
     until("it is done", || pool.count("done") == 1);
     let released = pool.told(&id, "issue.released");
@@ -197,7 +190,7 @@ fn a_clock_that_jumps_an_hour_costs_nobody_its_claim() {
         std::thread::sleep(std::time::Duration::from_millis(700));
         assert_eq!(pool.repo.issue(&by_hand)["state"], "in_progress", "{:#?}", pool.events(&by_hand));
     }
-    go(&pool);
+    pool.go();
     until("it is done", || pool.repo.issue(&id)["state"] == "done");
     assert_eq!(pool.told(&id, "issue.claimed").len(), 1);
 }

@@ -1,8 +1,11 @@
 //! Coordinators in several clones, which claim through the hub.
 
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::support::{Fleet, Repo, until};
+use crate::support::{DONE, Fleet, Repo, until};
 
 /// Has a clone hand work to an agent that finishes it at once, unless told to wait.
 fn configure(clone: &Repo, agent: &str, script: &str, stall_minutes: f64) {
@@ -147,4 +150,79 @@ fn a_hub_that_cannot_be_reached_is_told_and_local_work_goes_on_when_it_is_back()
     until("it is done", || clone.issue(&id)["state"] == "done");
     until("nothing is wrong any more", || problems() == "[]");
     stop(&fleet.clones);
+}
+
+#[test]
+fn an_agent_of_a_fleet_that_hangs_is_ended_and_its_issue_tried_again() {
+    let fleet = Fleet::new(1);
+    let clone = &fleet.clones[0];
+    let id = clone.ready("work");
+    clone.jit(&["sync"]).ok();
+    configure(clone, "w", &format!("[ -e ../again ] && {{ {DONE}; exit; }}; touch ../again; sleep 640"), 0.03);
+    clone.jit(&["coordinator", "start"]).ok();
+    until("it is done", || clone.issue(&id)["state"] == "done");
+    clone.jit(&["coordinator", "stop", "--kill-agents"]).ok();
+    let stalled = clone.jit(&["events", "query", "--type", "agent.stalled", "--json"]).json_lines();
+    assert_eq!(stalled.len(), 1);
+    assert!(stalled[0]["data"]["reason"].as_str().unwrap().contains("no sign of life"), "{stalled:#?}");
+}
+
+#[test]
+fn an_issue_that_another_clone_has_holds_no_other_up() {
+    let fleet = Fleet::new(2);
+    let top = fleet.clones[0].out(&["issue", "create", "top", "--ready", "--priority", "critical"]);
+    let other = fleet.clones[0].ready("other");
+    fleet.clones[0].jit(&["sync"]).ok();
+    fleet.clones[1].jit(&["sync"]).ok();
+    fleet.clones[1].jit_as("bot:b", &["issue", "claim", &top, "--sync"]).ok();
+    configure(&fleet.clones[0], "w", DONE, 5.0);
+    fleet.clones[0].jit(&["coordinator", "start"]).ok();
+    until("the other is done", || fleet.clones[0].issue(&other)["state"] == "done");
+    fleet.clones[0].jit(&["coordinator", "stop"]).ok();
+    assert_ne!(fleet.clones[0].issue(&top)["claim"]["by"], "bot:w");
+}
+
+#[test]
+fn a_hub_that_refuses_is_not_asked_again_and_again_and_nothing_is_handed_out() {
+    let fleet = Fleet::new(1);
+    let clone = &fleet.clones[0];
+    clone.jit(&["sync"]).ok();
+    let hook = fleet.hub.path().join("hooks/pre-receive");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let id = clone.ready("work");
+    configure(clone, "w", DONE, 5.0);
+    let count = || clone.git(&["rev-list", "--count", "refs/jit"]).ok().text().parse::<usize>().unwrap();
+    let before = count();
+    clone.jit(&["coordinator", "start"]).ok();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(count() - before <= 2, "{} commits in three seconds", count() - before);
+    assert_eq!(clone.issue(&id)["state"], "ready");
+    clone.git(&["remote", "remove", "origin"]).ok();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(clone.issue(&id)["state"], "ready", "without a remote nothing is handed out either");
+    clone.jit(&["coordinator", "stop"]).ok();
+}
+
+#[test]
+fn after_a_move_a_judging_hub_still_takes_what_the_coordinator_does() {
+    let fleet = Fleet::new(1);
+    fleet.hub.jit(&["hooks", "install", "--server"]).ok();
+    let clone = &fleet.clones[0];
+    let id = clone.ready("work");
+    clone.jit(&["sync"]).ok();
+    let url = fleet.url();
+    clone.git(&["remote", "set-url", "origin", &url]).ok();
+    configure(clone, "w", "while [ ! -e \"$(dirname \"$0\")/go\" ]; do echo .; sleep 0.05; done; exit 3", 5.0);
+    clone.jit(&["coordinator", "start"]).ok();
+    until("it is at work", || clone.issue(&id)["state"] == "in_progress");
+    clone.jit(&["coordinator", "stop"]).ok();
+    let moved = clone.beside("moved");
+    std::fs::rename(clone.path(), moved.path()).unwrap();
+    moved.jit(&["coordinator", "start"]).ok();
+    std::fs::write(moved.outside().join("go"), "").unwrap();
+    until("it was given up", || moved.issue(&id)["state"] == "open");
+    moved.jit(&["coordinator", "stop", "--kill-agents"]).ok();
+    moved.jit(&["sync"]).ok();
 }

@@ -12,6 +12,7 @@ mod conflicts;
 mod coordinator;
 mod coordinator_bulk;
 mod coordinator_care;
+mod coordinator_config;
 mod coordinator_examples;
 mod coordinator_faults;
 mod coordinator_fleets;

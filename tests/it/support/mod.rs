@@ -12,7 +12,7 @@ mod world;
 
 pub use fleet::{Fleet, claim};
 pub use output::Output;
-pub use pool::{Pool, until};
+pub use pool::{DONE, Pool, UNTIL_GO, until};
 pub use random::Random;
 pub use repo::{Repo, jit_path};
 pub use world::World;

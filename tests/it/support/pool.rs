@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 
 use super::Repo;
 
+/// What an agent runs to finish its issue.
+pub const DONE: &str = "jit issue update \"$1\" --state done";
+/// What an agent runs to stay at work, with signs of life, until [`Pool::go`].
+pub const UNTIL_GO: &str = "while [ ! -e \"$JIT_REPO/../go\" ]; do echo .; sleep 0.05; done";
+
 /// A repository with a tracker and a pool of agents. What is left running is ended with it.
 pub struct Pool {
     pub repo: Repo,
@@ -24,6 +29,11 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
 }
 
 impl Pool {
+    /// Lets agents go on that run [`UNTIL_GO`].
+    pub fn go(&self) {
+        std::fs::write(self.repo.outside().join("go"), "").expect("a file can be written");
+    }
+
     /// A repository and no agents yet; everything that takes time takes little.
     pub fn new() -> Self {
         Self::of(Repo::new())
