@@ -16,13 +16,17 @@ pub fn show(text: &str, own: Option<&str>, dir: &Path) -> bool {
     if pager.is_empty() || pager == "cat" {
         return false;
     }
+    // Ctrl-C is for the pager; this process waits for it, as git does.
+    crate::environment::interrupted();
     let shown = start(&pager).and_then(|mut child| {
         let fed = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(text.as_bytes()));
         // Whoever leaves the pager early has read enough.
         let fed = fed.or_else(|why| if why.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(why) });
-        child.wait().and(fed)
+        let status = child.wait()?;
+        fed.map(|()| status)
     });
-    shown.is_ok()
+    // What a shell says of a program that it could not start.
+    shown.is_ok_and(|status| !matches!(status.code(), Some(126 | 127)))
 }
 
 /// Starts the pager through a shell, as git does. What the user has set for it stays.

@@ -1,5 +1,7 @@
 //! `jit apply`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
 use schemars::generate::SchemaSettings;
 
@@ -37,7 +39,7 @@ pub struct Apply {
     dry_run: bool,
     /// Print the JSON Schema of plans
     #[arg(long, conflicts_with_all = ["plan", "dry_run", "force"])]
-    schema: bool,
+    pub schema: bool,
     #[command(flatten)]
     force: Force,
 }
@@ -45,7 +47,7 @@ pub struct Apply {
 impl Apply {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let Some(file) = &self.plan else { return Ok(Report::Schema(schema())) };
+        let file = self.plan.as_deref().unwrap_or("-");
         let document = read(session, file)?;
         let mut misfits = Vec::new();
         let mut outcome = Outcome::default();
@@ -71,7 +73,11 @@ impl Apply {
         };
         let (commit, state) = made.map_err(|error| match misfits.is_empty() {
             true => error,
-            false => faulty(file, misfits.iter().map(|misfit| placed(&document, misfit)).collect()),
+            false => {
+                let mut problems: Vec<Problem> = misfits.iter().map(|misfit| placed(&document, misfit)).collect();
+                problems.sort();
+                faulty(file, problems)
+            }
         })?;
         shown(&document.plan, &outcome, &state, (self.dry_run, &commit)).map(Report::Planned)
     }
@@ -83,10 +89,10 @@ fn note(why: &Refusal, misfits: &mut Vec<Misfit>) {
     }
 }
 
-/// What `jit apply --schema` prints.
-fn schema() -> serde_json::Value {
+/// What `jit apply --schema` prints. It needs no repository.
+pub fn schema() -> Report {
     let generator = SchemaSettings::draft2020_12().into_generator();
-    serde_json::to_value(generator.into_root_schema_for::<Plan>()).expect("a schema is JSON")
+    Report::Schema(serde_json::to_value(generator.into_root_schema_for::<Plan>()).expect("a schema is JSON"))
 }
 
 fn read(session: &Session, file: &str) -> Result<Document> {
@@ -109,8 +115,7 @@ fn placed(document: &Document, misfit: &Misfit) -> Problem {
 }
 
 /// The error that tells of every problem.
-fn faulty(file: &str, mut problems: Vec<Problem>) -> Error {
-    problems.sort();
+fn faulty(file: &str, problems: Vec<Problem>) -> Error {
     let name = if file == "-" { "stdin" } else { file };
     let line = |problem: &Problem| match problem.path.as_str() {
         "" => format!("{name}:{}: {}", problem.place, problem.why),
@@ -131,14 +136,17 @@ fn faulty(file: &str, mut problems: Vec<Problem>) -> Error {
 
 /// What an earlier operation came to that is not carried out again.
 fn earlier(plan: &Plan, change: &Change) -> Outcome {
-    let told = |id: IssueId, name: Option<&str>| {
-        change.events.iter().any(|event| event.issue == Some(id) && name.is_none_or(|name| event.event == name))
-    };
+    let mut told: BTreeMap<IssueId, bool> = BTreeMap::new();
+    for event in &change.events {
+        if let Some(id) = event.issue {
+            *told.entry(id).or_default() |= event.event == "issue.created";
+        }
+    }
     let issue = |(planned, id): (&crate::domain::plan::Planned, &IssueId)| {
-        let action = match (told(*id, Some("issue.created")), told(*id, None)) {
-            (true, _) => Action::Created,
-            (false, true) => Action::Updated,
-            (false, false) => Action::Unchanged,
+        let action = match told.get(id) {
+            Some(true) => Action::Created,
+            Some(false) => Action::Updated,
+            None => Action::Unchanged,
         };
         Applied { key: planned.key.to_string(), id: *id, action, changes: Vec::new() }
     };
@@ -148,8 +156,8 @@ fn earlier(plan: &Plan, change: &Change) -> Outcome {
 fn shown(plan: &Plan, outcome: &Outcome, state: &dyn Snapshot, (dry_run, commit): (bool, &CommitId)) -> Result<Shown> {
     let table = state.table().map_err(StoreError::from)?;
     // A tree begins with what nobody of the plan waits for.
-    let own = |id: IssueId| outcome.issues.iter().any(|issue| issue.id == id);
-    let mut roots: Vec<IssueId> = roots(&table).iter().map(|entry| entry.id()).filter(|id| own(*id)).collect();
+    let own: BTreeSet<IssueId> = outcome.issues.iter().map(|issue| issue.id).collect();
+    let mut roots: Vec<IssueId> = roots(&table).iter().map(|entry| entry.id()).filter(|id| own.contains(id)).collect();
     if roots.is_empty() {
         roots = outcome.issues.iter().map(|issue| issue.id).collect();
     }

@@ -9,6 +9,7 @@ use crate::domain::apply::apply_to_issue;
 use crate::domain::event::Event;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
+use crate::domain::plan::BASE;
 use crate::domain::snapshot::Snapshot;
 use crate::error::{Error, Result};
 use crate::report::Report;
@@ -93,7 +94,15 @@ fn parts(issue: &Issue) -> Parts {
     several("labels", issue.labels.iter().map(|label| (label.to_string(), there.clone())).collect());
     several("dependencies", issue.dependencies.iter().map(|id| (id.to_string(), there.clone())).collect());
     several("commits", issue.commits.iter().map(|commit| (commit.clone(), there.clone())).collect());
-    several("context", issue.context.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect());
+    several(
+        "context",
+        issue
+            .context
+            .iter()
+            .filter(|(key, _)| *key != BASE)
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+            .collect(),
+    );
     let verdicts = issue.gates.iter().map(|(key, verdict)| {
         let at = verdict.at.map_or(Value::Null, |at| Value::from(at.to_string()));
         (key.to_string(), serde_json::json!({ "status": verdict.status, "at": at }))

@@ -10,6 +10,7 @@ use crate::domain::filter::{self, Filter};
 use crate::domain::id::IssueId;
 use crate::domain::limits::TEXT_BYTES;
 use crate::domain::name::Label;
+use crate::domain::plan::RESERVED;
 use crate::domain::snapshot::{Read, Snapshot};
 use crate::domain::table::Table;
 use crate::error::{Class, Error, Result};
@@ -79,6 +80,9 @@ impl FromStr for LabelChange {
 /// Reads `KEY=VALUE`.
 pub fn key_value(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
+        Some((key, _)) if key.starts_with(RESERVED) => {
+            Err(format!("keys that begin with `{RESERVED}` belong to plans"))
+        }
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write it as KEY=VALUE".to_owned()),
     }
@@ -99,7 +103,9 @@ pub fn read_bytes(session: &Session, source: &str, limit: u64) -> Result<Vec<u8>
     let mut bytes = Vec::new();
     let read = match source {
         "-" => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
-        file => std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
+        file => {
+            std::fs::File::open(session.start().join(file)).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        }
     };
     read.map_err(|why| {
         let class = if why.kind() == std::io::ErrorKind::NotFound { Class::NotFound } else { Class::Usage };

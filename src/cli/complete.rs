@@ -82,7 +82,7 @@ fn live() -> Command {
     let path = Environment::read().path;
     // Names live as long as the process, which ends when it has answered.
     let plugin = |name: String| Command::new(&*name.leak()).about("a plugin");
-    let plugins = plugins::names(path.as_deref()).0.into_iter().map(plugin);
+    let plugins = plugins::names(path.as_deref()).0.into_iter().filter(|name| super::plugin::is_free(name)).map(plugin);
     with_values(super::Cli::command()).subcommands(plugins)
 }
 

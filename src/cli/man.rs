@@ -19,8 +19,8 @@ pub struct Man {
     #[arg(value_name = "COMMAND")]
     words: Vec<String>,
     /// Write every page into this folder, which is made where it is missing
-    #[arg(long, value_name = "DIR", conflicts_with = "words")]
-    dir: Option<PathBuf>,
+    #[arg(long = "dir", value_name = "DIR", conflicts_with = "words")]
+    folder: Option<PathBuf>,
 }
 
 impl Man {
@@ -28,7 +28,7 @@ impl Man {
     pub fn run(&self) -> Result<Report> {
         let mut root = super::Cli::command().disable_help_subcommand(true);
         root.build();
-        match &self.dir {
+        match &self.folder {
             Some(dir) => {
                 let failed = |why: std::io::Error| {
                     Error::new(Class::Outside, "io", format!("writing manual pages to {}: {why}", dir.display()))

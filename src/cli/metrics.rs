@@ -7,13 +7,14 @@ use clap::{Args, ValueEnum};
 use crate::domain::id::IssueId;
 use crate::domain::metrics::{Metrics as Figures, Stories};
 use crate::domain::name::Actor;
+use crate::domain::table::Entry;
 use crate::domain::time::{Timestamp, parse_moment};
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::report::metrics::{Format as Shape, Metrics as Shown};
 use crate::session::{Session, View};
-use crate::store::history::events_about;
-use crate::store::{Backend, Walk, events};
+use crate::store::history::{self, Past, events_about};
+use crate::store::{Backend, StoreError, Walk, events};
 
 use super::at::AtArg;
 use super::common::table;
@@ -50,11 +51,14 @@ impl Metrics {
     pub fn run(self, session: &Session) -> Result<Report> {
         let since = parse_moment(&self.since, session.now()).map_err(|why| Error::usage(format!("--since: {why}")))?;
         let view = self.at.view(session)?;
-        let end = self.at.clock(session, &view)?;
+        // A time says when the stretch ends; a commit, that it ends with its events.
+        let time = self.at.at.as_deref().and_then(|when| parse_moment(when, session.now()).ok());
+        let end = time.map_or_else(|| self.at.clock(session, &view), Ok)?;
+        if since >= end {
+            return Err(Error::usage(format!("--since: the stretch would begin at {since} and end at {end}")));
+        }
         let table = table(session, &view.state)?;
-        let (mut figures, start) = fold(session, &view, since)?;
-        let holder =
-            |issue: crate::domain::table::Entry<'_>| Some((issue.id(), issue.holder()?.parse::<Actor>().ok()?));
+        let (mut figures, start) = fold(session, &view, since, end)?;
         let holders: BTreeMap<IssueId, Actor> = table.issues().filter_map(holder).collect();
         figures.finish(&holders, start, end);
         complete(session, &view, &mut figures)?;
@@ -68,24 +72,33 @@ impl Metrics {
     }
 }
 
+/// An issue that somebody holds, and who does.
+fn holder(issue: Entry<'_>) -> Option<(IssueId, Actor)> {
+    Some((issue.id(), issue.holder()?.parse().ok()?))
+}
+
 /// The events not before `since`, folded; and when they begin: a tracker may be younger.
-fn fold(session: &Session, view: &View, since: Timestamp) -> Result<(Figures, Timestamp)> {
+fn fold(session: &Session, view: &View, since: Timestamp, end: Timestamp) -> Result<(Figures, Timestamp)> {
     let mut commits = Vec::new();
-    let mut start = since;
+    let (mut oldest, mut is_younger) = (end, true);
     session.store.walk(&view.commit, None, &mut |info| {
         if info.time < since {
+            is_younger = false;
             return Ok(Walk::Stop);
         }
-        if info.parents.is_empty() {
-            start = info.time;
-        }
+        oldest = oldest.min(info.time);
         commits.push(info.id);
         Ok(Walk::On)
     })?;
+    let start = if is_younger { oldest } else { since };
     let mut figures = Figures::default();
+    if !is_younger && let Past::At { commit, .. } = history::as_of(&session.store, &view.commit, since)? {
+        let held = session.view_at(commit)?.state.held().map_err(StoreError::from)?;
+        figures.begin(held.issues().filter_map(holder).collect(), start);
+    }
     for commit in commits.iter().rev() {
         events::each(&session.store.tree(commit)?, commit, &mut |event| figures.take(&event, start))
-            .map_err(crate::store::StoreError::from)?;
+            .map_err(StoreError::from)?;
     }
     Ok((figures, start))
 }

@@ -296,6 +296,7 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             plain,
             None,
         ),
+        Some(Command::Apply(apply::Apply { schema: true, .. })) => alone(&printer, Ok(apply::schema())),
         Some(Command::Help(help)) => alone(&printer, help.run()),
         Some(Command::Completions(completions)) => alone(&printer, completions.run()),
         Some(Command::Man(man)) => alone(&printer, man.run()),

@@ -42,7 +42,10 @@ pub fn run(why: &clap::Error, args: &[OsString], environment: &Environment) -> O
 fn variables(cli: &Cli, environment: &Environment) -> Vec<(&'static str, Option<OsString>)> {
     let caller = Caller { actor: cli.acting_as.clone(), dir: cli.dir.clone(), ..Caller::default() };
     let session = Session::open(environment.clone(), caller, Rc::new(Bar::default())).ok();
-    let (actor, named) = session.as_ref().and_then(|session| session.actor(None).ok()).unzip();
+    let (mut actor, mut named) = session.as_ref().and_then(|session| session.actor(None).ok()).unzip();
+    if session.is_none() && cli.acting_as.is_some() {
+        (actor, named) = (cli.acting_as.clone(), Some(true));
+    }
     let place = |session: &Session| {
         let top = session.store.work_tree().unwrap_or_else(|| session.store.common_dir().to_owned());
         top.into_os_string()
@@ -62,9 +65,15 @@ fn variables(cli: &Cli, environment: &Environment) -> Vec<(&'static str, Option<
     variables
 }
 
+/// Whether no command is called so: a plugin never takes its place.
+pub fn is_free(name: &str) -> bool {
+    Cli::command().find_subcommand(name).is_none()
+}
+
 /// What stands below the help of the program: the plugins that are there.
 pub fn listed(path: Option<&OsStr>) -> String {
-    let (commands, gates) = plugins::names(path);
+    let (mut commands, gates) = plugins::names(path);
+    commands.retain(|name| is_free(name));
     let line = |what: &str, names: Vec<String>| {
         if names.is_empty() { String::new() } else { format!("{what}: {}\n", names.join(", ")) }
     };

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use crate::domain::filter::Filter;
 use crate::domain::name::Actor;
 use crate::domain::query::{Criteria, Sort, is_claimable, start_gates};
 use crate::domain::snapshot::Snapshot;
@@ -87,6 +88,8 @@ pub struct OfPriority {
 #[derive(Args, Debug)]
 pub struct OpenQuestions {
     #[command(flatten)]
+    filter: FilterArg,
+    #[command(flatten)]
     at: AtArg,
 }
 
@@ -136,10 +139,11 @@ impl Query {
                 only(Criteria { priorities: vec![priority], ..Criteria::default() }, limit)
             }
             Query::All(All { limit }) => only(Criteria::default(), limit),
-            Query::Questions(OpenQuestions { at }) => {
+            Query::Questions(OpenQuestions { filter, at }) => {
+                let filter = filter.read(session)?;
                 let view = at.view(session)?;
                 let table = table(session, &view.state)?;
-                Ok(Report::Questions(questions(&view, &table)?))
+                Ok(Report::Questions(questions(&view, &table, filter.as_ref())?))
             }
         }
     }
@@ -167,10 +171,11 @@ fn select(session: &Session, view: View, limit: Limit, wanted: impl Fn(Entry<'_>
     listing(view, &table, Sort::Priority, (limit.limit, limit.full), |issue| wanted(issue) && fits(issue))
 }
 
-/// The questions that wait for a person. Reads the issues that have one.
-pub fn questions(view: &View, table: &Table) -> Result<Questions> {
+/// The questions that wait for a person, about issues that the filter accepts. Reads the issues that have one.
+pub fn questions(view: &View, table: &Table, filter: Option<&Filter>) -> Result<Questions> {
     let mut issues = Vec::new();
-    for entry in table.issues().filter(|entry| entry.has_question()) {
+    let fits = |entry: &Entry<'_>| filter.is_none_or(|filter| filter.accepts(*entry));
+    for entry in table.issues().filter(|entry| entry.has_question()).filter(fits) {
         issues.extend(view.state.issue(entry.id()).map_err(StoreError::from)?);
     }
     Ok(Questions::of(&issues))

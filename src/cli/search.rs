@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use clap::Args;
 
-use crate::domain::search::parse;
+use crate::domain::search::{Query, Term, parse};
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::search::Hits;
@@ -34,6 +34,14 @@ pub struct Search {
     at: AtArg,
 }
 
+/// A search that finds more: for the beginnings of the words, where plain words were looked for.
+fn broader(query: &Query) -> Option<String> {
+    let plain = |term: &Term| !term.prefix && term.words.len() < 40 && term.words.chars().all(char::is_alphanumeric);
+    let words: Vec<String> = query.wanted.iter().map(|term| format!("{}*", term.words)).collect();
+    (query.left_out.is_empty() && query.wanted.iter().all(plain))
+        .then(|| format!("jit search '{}' finds the beginnings of words too", words.join(" ")))
+}
+
 impl Search {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
@@ -50,9 +58,7 @@ impl Search {
         let wanted: Option<Wanted<'_>> = if criteria.is_empty() { None } else { Some(&fits) };
         let limit = if self.limit == 0 { usize::MAX } else { self.limit };
         let (hits, total) = view.state.search(self.at.at.is_none(), &query, wanted, limit)?;
-        let whole_words = !query.wanted.iter().any(|term| term.prefix);
-        let broader =
-            (total == 0 && whole_words).then(|| format!("jit search '{text}*' finds the beginnings of words too"));
+        let broader = if total == 0 && criteria.is_empty() { broader(&query) } else { None };
         Ok(Report::Search(Hits { table: Rc::clone(&table), hits, total, broader }))
     }
 }

@@ -29,7 +29,7 @@ impl Status {
     pub fn run(self, session: &Session) -> Result<Report> {
         let view = self.at.view(session)?;
         let table = table(session, &view.state)?;
-        let questions = questions(&view, &table)?;
+        let questions = questions(&view, &table, None)?;
         let mut overview = Overview::of(&table, questions, &view.commit.0);
         if self.at.at.is_none() {
             overview.remote = sync::standing(session, &view)?.map(Shared::from);

@@ -45,10 +45,9 @@ struct Target {
 impl Undo {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
-        let manners = self.force.manners();
         let view = session.view()?;
-        if let Some(done) = session.done_before(&view.commit)? {
-            return Ok(Report::Undone(Undone::repeated(done, &view.commit.0)));
+        if session.done_before(&view.commit)?.is_some() {
+            return again(session, &self.force, &view.commit);
         }
         let (actor, _) = session.actor(None)?;
         let wanted = match self.what.as_deref() {
@@ -58,7 +57,26 @@ impl Undo {
                 Err(_) => Wanted::Commit(session.store.resolve(text)?),
             },
         };
-        let Some(target) = find(session, &view.commit, &wanted)? else { return Err(nothing(&wanted)) };
+        let mut tip = view.commit;
+        for _ in 0..TRIES {
+            match self.attempt(session, &wanted, &tip) {
+                Err(error) => {
+                    // Somebody may have undone it meanwhile: what is to be undone is then something else.
+                    let now = session.view()?.commit;
+                    if now == tip {
+                        return Err(error);
+                    }
+                    tip = now;
+                }
+                done => return done,
+            }
+        }
+        self.attempt(session, &wanted, &tip)
+    }
+
+    fn attempt(&self, session: &Session, wanted: &Wanted, tip: &CommitId) -> Result<Report> {
+        let manners = self.force.manners();
+        let Some(target) = find(session, tip, wanted)? else { return Err(nothing(wanted)) };
         let undone: Vec<EventDoc> =
             target.events.iter().map(|event| EventDoc::new(&target.info.id, event.clone())).collect();
         let parent = target.info.parents.first().unwrap_or(&target.info.id).clone();
@@ -69,16 +87,54 @@ impl Undo {
                 ops::undo::undo(draft, &target.events, &before.state)?;
                 said = draft.events().to_vec();
                 Ok(())
-            })?
+            })
         } else {
             let change =
-                session.change("undo", &manners, |draft| ops::undo::undo(draft, &target.events, &before.state))?;
-            crate::sync::claims::publish_end(session, &change);
-            said.clone_from(&change.events);
-            change.commit
+                session.change("undo", &manners, |draft| ops::undo::undo(draft, &target.events, &before.state));
+            change.map(|change| {
+                crate::sync::claims::publish_end(session, &change);
+                said.clone_from(&change.events);
+                change.commit
+            })
         };
+        let commit = commit.map_err(|error| match wanted {
+            Wanted::Newest(_) if ["not_undoable", "changed_since"].contains(&error.code) => {
+                let hint = error.hint.clone().map_or_else(String::new, |hint| format!("{hint}; "));
+                error.hint(format!("{hint}jit undo COMMIT takes back an earlier change (jit log)"))
+            }
+            _ => error,
+        })?;
         Ok(Report::Undone(Undone::new(undone, said, &commit, self.dry_run)))
     }
+}
+
+/// How often it is looked anew for what is to be undone, while others change the tracker.
+const TRIES: usize = 20;
+
+/// What an earlier operation with the same key came to. Refused when that was another request.
+fn again(session: &Session, force: &Force, tip: &CommitId) -> Result<Report> {
+    let change = session.change("undo", &force.manners(), |_| Ok(Vec::new()))?;
+    let mut undone = Vec::new();
+    for id in change.events.iter().filter_map(|event| event.undoes) {
+        if undone.iter().all(|known: &EventDoc| known.id != id) {
+            undone.extend(by_id(session, tip, id)?);
+        }
+    }
+    Ok(Report::Undone(Undone::new(undone, change.events, &change.commit, false)))
+}
+
+/// An event by its id.
+fn by_id(session: &Session, tip: &CommitId, id: EventId) -> Result<Option<EventDoc>> {
+    let mut found = None;
+    session.store.walk(tip, None, &mut |info| {
+        if id.time().is_none_or(|time| info.time == time) {
+            let all = events::all(&session.store.tree(&info.id)?, &info.id)?;
+            found = all.into_iter().find(|event| event.id == id).map(|event| EventDoc::new(&info.id, event));
+        }
+        let passed = id.time().is_some_and(|time| info.time < time);
+        Ok(if found.is_some() || passed { Walk::Stop } else { Walk::On })
+    })?;
+    Ok(found)
 }
 
 /// What is to be undone.

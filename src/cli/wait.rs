@@ -78,7 +78,11 @@ impl Wait {
     fn standing(&self, ids: &[IssueId], state: &dyn Snapshot) -> Result<Standing> {
         let mut standing = Standing { issues: Vec::new(), in_vain: Vec::new() };
         for id in ids {
-            let Some(issue) = state.issue(*id).map_err(StoreError::from)? else { continue };
+            let issue = state.issue(*id).map_err(StoreError::from)?;
+            let issue = issue.ok_or_else(|| {
+                let message = format!("the issue {} is no longer in the tracker: its ref was moved back", id.short());
+                Error::new(Class::Refused, "wait_in_vain", message).hint("jit fsck")
+            })?;
             let ended = issue.deleted.is_some() || (issue.state.is_finished() && !self.is_there(&issue));
             if ended {
                 standing.in_vain.push(issue.clone());

@@ -201,7 +201,7 @@ pub fn require_gates<'k>(snapshot: &dyn Snapshot, keys: impl IntoIterator<Item =
 }
 
 /// The keys most like `key`, the nearest first; all of them when none is near.
-pub(super) fn nearest(key: &GateKey, known: &[GateKey]) -> Vec<GateKey> {
+fn nearest(key: &GateKey, known: &[GateKey]) -> Vec<GateKey> {
     let mut scored: Vec<(f64, &GateKey)> =
         known.iter().map(|other| (strsim::jaro_winkler(key.as_str(), other.as_str()), other)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));

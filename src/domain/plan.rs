@@ -51,7 +51,7 @@ pub struct Planned {
     pub labels: BTreeSet<Label>,
     /// The keys of gates that are defined in the tracker.
     #[serde(default)]
-    pub gates: BTreeSet<GateKey>,
+    pub gates: Vec<GateKey>,
     /// What must be finished first: keys of this plan, or ids of issues.
     #[serde(default)]
     pub depends_on: Vec<String>,

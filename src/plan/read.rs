@@ -20,7 +20,12 @@ pub fn read(text: &str) -> Result<Document, Vec<Problem>> {
     let plan = reader.plan(&root);
     let Reader { mut problems, places, issues } = reader;
     problems.sort();
-    problems.truncate(TOLD);
+    if problems.len() > TOLD {
+        let more = problems.len() - TOLD;
+        problems.truncate(TOLD);
+        let place = problems[TOLD - 1].place;
+        problems.push(Problem { place, path: String::new(), why: format!("and {more} more mistakes") });
+    }
     if problems.is_empty() { Ok(Document { plan, places, issues }) } else { Err(problems) }
 }
 
@@ -97,7 +102,7 @@ impl Reader {
             priority: reader.one(at(Field::Priority)).unwrap_or(Priority::Normal),
             ready: reader.flag(at(Field::Ready)),
             labels: reader.set(number, Field::Labels, at(Field::Labels)),
-            gates: reader.set(number, Field::Gates, at(Field::Gates)),
+            gates: reader.many(number, Field::Gates, at(Field::Gates)),
             depends_on: reader.many(number, Field::DependsOn, at(Field::DependsOn)),
             parent: reader.one(at(Field::Parent)),
             assignee: reader.one(at(Field::Assignee)),

@@ -30,6 +30,8 @@ pub struct EventDoc {
     pub data: Value,
     /// The caller's key for the operation.
     pub op_id: Option<OpId>,
+    /// The event whose opposite this is, when something was undone.
+    pub undoes: Option<EventId>,
     /// The commit of the tracker.
     pub commit: String,
     /// What to give to `--since-cursor` to go on after this event; `null` where no commit stands for just what was told.
@@ -47,6 +49,7 @@ impl EventDoc {
             actor: event.actor,
             data: event.data,
             op_id: event.op_id,
+            undoes: event.undoes,
             commit: commit.0.clone(),
             cursor: None,
         }

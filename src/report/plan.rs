@@ -136,8 +136,10 @@ impl Applied {
 /// Everything that is drawn: the issues of the plan, and what they reach.
 fn nodes(outcome: &Outcome, table: &Table, roots: &[IssueId]) -> BTreeMap<IssueId, Node> {
     let start: Vec<Entry<'_>> = roots.iter().filter_map(|id| table.find(*id)).collect();
+    let by_id: BTreeMap<IssueId, &crate::domain::ops::plan::Applied> =
+        outcome.issues.iter().map(|issue| (issue.id, issue)).collect();
     let node = |entry: Entry<'_>| {
-        let applied = outcome.issues.iter().find(|issue| issue.id == entry.id());
+        let applied = by_id.get(&entry.id());
         Node {
             head: applied.map_or_else(|| entry.id().short(), |issue| issue.key.clone()),
             action: applied.map(|issue| issue.action),

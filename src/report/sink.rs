@@ -96,7 +96,8 @@ impl Render for SinkList {
             let pending = sink.pending.map_or_else(|| "?".to_owned(), |pending| pending.to_string());
             let to = sink.exec.as_deref().or(sink.url.as_deref()).unwrap_or_default();
             let state = match &sink.error {
-                Some(error) => format!("failed {} times: {}", sink.failures, clean(error)),
+                Some(error) if sink.failures == 0 => clean(error),
+                Some(error) => format!("failed {} times by now: {}", sink.failures, clean(error)),
                 None => "ok".to_owned(),
             };
             [

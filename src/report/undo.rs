@@ -31,12 +31,6 @@ impl Undone {
         let events = events.into_iter().map(|event| EventDoc::new(commit, event)).collect();
         Self { count: undone.len(), undone, events, dry_run, commit: commit.0.clone() }
     }
-
-    /// What an earlier operation came to that is not carried out again.
-    pub fn repeated(events: Vec<Event>, commit: &str) -> Self {
-        let commit = CommitId(commit.to_owned());
-        Self::new(Vec::new(), events, &commit, false)
-    }
 }
 
 impl Render for Undone {

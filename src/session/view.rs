@@ -75,9 +75,9 @@ impl Session {
         match history::as_of(&self.store, &tip, time)? {
             Past::At { commit, beside } => {
                 if beside > 0 {
-                    self.notice(format!(
-                        "{beside} more histories ran beside this one at {time}, and were joined later"
-                    ));
+                    let others =
+                        if beside == 1 { "another history".to_owned() } else { format!("{beside} other histories") };
+                    self.notice(format!("{others} ran beside this one at {time}, joined later"));
                 }
                 self.view_at(commit)
             }

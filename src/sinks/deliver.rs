@@ -11,7 +11,6 @@ use crate::domain::id::IssueId;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::table::Entry;
 use crate::error::{Class, Error, Result};
-use crate::file_lock::{self, LockError};
 use crate::session::{Session, View};
 use crate::store::{Backend, CommitInfo, StoreError, ancestry, events};
 
@@ -28,24 +27,33 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 pub enum Delivery {
     /// Everything is delivered: so many events.
     Done(usize),
-    /// So many were delivered, and the next one failed.
-    Failed(usize, String),
+    /// So many were delivered, and the next one failed: why, and how often by now.
+    Failed(usize, String, u32),
+    /// So many were delivered, and it was told to stop.
+    Stopped(usize),
     /// Somebody else delivers to it.
     Taken,
+    /// It is no longer what it was, or gone.
+    Changed,
 }
 
 /// Delivers what a sink has not had yet, in order, until all is delivered or one event fails.
 ///
-/// `told` is called after each event. The position is written down after each, so that after a kill at most one event
+/// Waits for its turn, at most `patience`. `told` is called after each event. The position is written down after each, so that after a kill at most one event
 /// is delivered again. Reads the commits since the position, with their events.
-pub fn deliver(session: &Session, sink: &Sink, stop: &AtomicBool, told: &mut dyn FnMut(&Event)) -> Result<Delivery> {
+pub fn deliver(
+    session: &Session,
+    sink: &Sink,
+    patience: Duration,
+    stop: &AtomicBool,
+    told: &mut dyn FnMut(&Event),
+) -> Result<Delivery> {
     sink.require_trust(session)?;
     let sinks = Sinks::of(session);
-    let _lock = match file_lock::lock(&sinks.lock_file(&sink.name), Duration::from_millis(50)) {
-        Ok(lock) => lock,
-        Err(LockError::Busy) => return Ok(Delivery::Taken),
-        Err(LockError::Io(why)) => return Err(StoreError::io("locking a sink")(why).into()),
-    };
+    let Some(_turn) = sinks.turn(&sink.name, patience)? else { return Ok(Delivery::Taken) };
+    if sinks.get(&sink.name).ok().as_ref() != Some(sink) {
+        return Ok(Delivery::Changed);
+    }
     let file = sinks.position_file(&sink.name);
     let mut position = Position::read(&file)?;
     let view = session.view()?;
@@ -55,18 +63,18 @@ pub fn deliver(session: &Session, sink: &Sink, stop: &AtomicBool, told: &mut dyn
         let all = events::all(&session.store.tree(&info.id)?, &info.id).map_err(StoreError::from)?;
         for (at, event) in all.iter().enumerate().skip(position.done_in(&info.id)) {
             if stop.load(Ordering::Relaxed) {
-                return Ok(Delivery::Done(delivered));
+                return Ok(Delivery::Stopped(delivered));
             }
             if choice.wants(event) {
                 if let Err(why) = send(sink, event, &document(&info, event), &place(session), stop) {
                     if stop.load(Ordering::Relaxed) {
-                        return Ok(Delivery::Done(delivered));
+                        return Ok(Delivery::Stopped(delivered));
                     }
                     position.failures = position.failures.saturating_add(1);
                     position.retry_at = Some(session.now().plus(pause(position.failures)));
                     position.error = Some(why.clone());
                     position.write(&file)?;
-                    return Ok(Delivery::Failed(delivered, why));
+                    return Ok(Delivery::Failed(delivered, why, position.failures));
                 }
                 delivered += 1;
                 position.delivered += 1;
@@ -78,6 +86,7 @@ pub fn deliver(session: &Session, sink: &Sink, stop: &AtomicBool, told: &mut dyn
         position.pass_commit(&info);
     }
     // What nobody wanted is passed too, once for all of it.
+    position.clear_failure();
     position.write(&file)?;
     Ok(Delivery::Done(delivered))
 }
@@ -90,11 +99,7 @@ fn pause(failures: u32) -> Duration {
 /// Passes the event that fails over. Gives its name.
 pub fn skip(session: &Session, sink: &Sink) -> Result<Option<String>> {
     let sinks = Sinks::of(session);
-    let patience = Duration::from_millis(sink.timeout_ms).saturating_add(Duration::from_secs(5));
-    let _lock = file_lock::lock(&sinks.lock_file(&sink.name), patience).map_err(|why| match why {
-        LockError::Busy => Error::new(Class::Lost, "sink_busy", format!("somebody delivers to the sink {}", sink.name)),
-        LockError::Io(why) => StoreError::io("locking a sink")(why).into(),
-    })?;
+    let _turn = sinks.turn_to_change(&sink.name)?;
     let file = sinks.position_file(&sink.name);
     let mut position = Position::read(&file)?;
     let view = session.view()?;
@@ -131,7 +136,7 @@ fn news(session: &Session, position: &Position, view: &View) -> Result<Vec<Commi
         if !there {
             let message = format!("the sink has come to {}, which is not in the history of the tracker", end.short());
             return Err(Error::new(Class::NotFound, "unknown_cursor", message)
-                .hint("jit sink add NAME --replace --since-cursor COMMIT begins where you say"));
+                .hint("add the sink again, with --replace and --since-cursor COMMIT: it begins where you say"));
         }
     }
     let mut commits = ancestry::between(&session.store, &view.commit, &ends)?;
@@ -144,6 +149,7 @@ fn document(info: &CommitInfo, event: &Event) -> Vec<u8> {
     let mut document = serde_json::to_value(event).expect("events have only text keys");
     if let Some(fields) = document.as_object_mut() {
         fields.entry("op_id").or_insert(serde_json::Value::Null);
+        fields.entry("undoes").or_insert(serde_json::Value::Null);
         fields.insert("commit".to_owned(), info.id.0.clone().into());
         fields.insert("cursor".to_owned(), serde_json::Value::Null);
     }
@@ -169,7 +175,7 @@ impl<'s> Choice<'s> {
         let filter: Filter = filter::parse(text, session.now())
             .map_err(|fault| Error::usage(format!("the filter of the sink {}, {fault}", sink.name)))?;
         let table = view.state.table().map_err(StoreError::from)?;
-        let about = table.issues().filter(|issue| filter.accepts(*issue)).map(Entry::id).collect();
+        let about = table.known().filter(|issue| filter.accepts(*issue)).map(Entry::id).collect();
         Ok(Self { sink, about: Some(about) })
     }
 

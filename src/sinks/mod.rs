@@ -12,12 +12,14 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::gate::Check;
 use crate::domain::name::{Actor, SinkName};
 use crate::error::{Class, Error, Result};
+use crate::file_lock::{self, FileLock, LockError};
 use crate::gates::trust;
 use crate::session::Session;
 use crate::store::{StoreError, derived};
@@ -59,6 +61,18 @@ pub enum Target {
     Exec(String),
     /// An address that takes a POST.
     Url(String),
+}
+
+impl Target {
+    /// Says what is wrong with an address.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let Target::Url(url) = self else { return Ok(()) };
+        let uri: ureq::http::Uri = url.parse().map_err(|why| format!("`{url}` is no address: {why}"))?;
+        match (uri.scheme_str(), uri.host()) {
+            (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(()),
+            _ => Err(format!("`{url}` is no address; write it like https://example.com/hook")),
+        }
+    }
 }
 
 impl Sink {
@@ -125,7 +139,7 @@ impl Sinks {
         let unreadable = |why: String| {
             let message = format!("the sink {name} cannot be read: {why}");
             Error::new(Class::Unexpected, "sink_unreadable", message)
-                .hint(format!("jit sink rm {name}, and add it anew"))
+                .hint(format!("jit sink add {name} --replace … puts another in its place"))
         };
         match fs::read(self.file(name)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|why| unreadable(why.to_string())),
@@ -142,23 +156,48 @@ impl Sinks {
         self.file(name).exists()
     }
 
-    /// Puts a sink in place, beginning at a position. The folder is its owner's alone: secrets stand in it.
+    /// Takes the turn of a sink: one process at a time delivers to it or changes it. Waits for a delivery that is under
+    /// way, at most `patience`; `None` when somebody has it for longer.
+    pub fn turn(&self, name: &SinkName, patience: Duration) -> Result<Option<FileLock>> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(StoreError::io(format!("making {}", self.folder.display())))?;
+        // Who does not wait must not stand in line either.
+        if patience.is_zero() && file_lock::is_held(&self.lock_file(name)) {
+            return Ok(None);
+        }
+        match file_lock::lock(&self.lock_file(name), patience) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::Busy) => Ok(None),
+            Err(LockError::Io(why)) => Err(StoreError::io("taking the turn of a sink")(why).into()),
+        }
+    }
+
+    /// Takes the turn of a sink to change it.
+    pub fn turn_to_change(&self, name: &SinkName) -> Result<FileLock> {
+        let timeout = self.get(name).map_or(TIMEOUT_MS, |sink| sink.timeout_ms);
+        let patience = Duration::from_millis(timeout).saturating_add(Duration::from_secs(5));
+        self.turn(name, patience)?.ok_or_else(|| {
+            let message = format!("somebody delivers to the sink {name} all the time");
+            Error::new(Class::Lost, "sink_busy", message).hint("end what runs jit sink run, and try again").retryable()
+        })
+    }
+
+    /// Puts a sink in place, beginning at a position. The folder is its owner's alone: secrets stand in it. To be called in
+    /// the sink's turn.
     pub fn put(&self, sink: &Sink, position: &Position) -> Result<()> {
         let failed = || StoreError::io(format!("writing {}", self.file(&sink.name).display()));
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        made.map_err(failed())?;
         position.write(&self.position_file(&sink.name))?;
         let text = serde_json::to_string_pretty(sink).expect("a sink has only text keys");
         derived::write(&self.file(&sink.name), |out| writeln!(out, "{text}")).map_err(failed())?;
         Ok(())
     }
 
-    /// Takes a sink away, with its position.
+    /// Takes a sink away, with its position. To be called in its turn.
     pub fn remove(&self, name: &SinkName) -> Result<()> {
         let failed = StoreError::io(format!("removing {}", self.file(name).display()));
         fs::remove_file(self.file(name)).map_err(failed)?;
+        // The lock stays: somebody may stand in line for it.
         let _ = fs::remove_file(self.position_file(name));
-        let _ = fs::remove_file(self.lock_file(name));
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ impl Position {
         serde_json::from_slice(&bytes).map_err(|why| {
             let message = format!("the position of a sink, {}, cannot be read: {why}", path.display());
             Error::new(Class::Unexpected, "position_unreadable", message)
-                .hint("jit sink add NAME --replace --since-cursor COMMIT begins where you say")
+                .hint("add the sink again, with --replace and --since-cursor COMMIT: it begins where you say")
         })
     }
 
@@ -65,10 +65,15 @@ impl Position {
         self.within.as_ref().filter(|(within, _)| *within == commit.0).map_or(0, |(_, count)| *count)
     }
 
+    /// Nothing is wrong any more.
+    pub fn clear_failure(&mut self) {
+        (self.failures, self.error, self.retry_at) = (0, None, None);
+    }
+
     /// An event of a commit is dealt with.
     pub fn pass_event(&mut self, commit: &CommitId, count: usize) {
         self.within = Some((commit.0.clone(), count));
-        (self.failures, self.error, self.retry_at) = (0, None, None);
+        self.clear_failure();
     }
 
     /// A whole commit is dealt with, and its parents were before.

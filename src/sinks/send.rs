@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -19,12 +20,17 @@ use super::{Sink, Target};
 
 /// So much of what a command printed is told when it fails.
 const TOLD: usize = 300;
+/// How often it is looked whether the work is to end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Delivers one event, whose document is `body`. Errors say why it was not taken.
 pub fn send(sink: &Sink, event: &Event, body: &[u8], dir: &Path, stop: &AtomicBool) -> Result<(), String> {
     match &sink.target {
         Target::Exec(command) => exec(sink, command, event, body, dir, stop),
-        Target::Url(url) => post(sink, url, event, body),
+        Target::Url(url) => {
+            let (sink, url, event, body) = (sink.clone(), url.clone(), event.clone(), body.to_vec());
+            while_wanted(stop, move || post(&sink, &url, &event, &body))
+        }
     }
 }
 
@@ -57,6 +63,22 @@ fn exec(sink: &Sink, command: &str, event: &Event, body: &[u8], dir: &Path, stop
         Ended::Interrupted => "it was interrupted".to_owned(),
     };
     Err(if said.is_empty() { ended } else { format!("{ended}: {said}") })
+}
+
+/// Does something that cannot be broken off in a thread of its own, and does not wait for it when told to stop.
+fn while_wanted(stop: &AtomicBool, work: impl FnOnce() -> Result<(), String> + Send + 'static) -> Result<(), String> {
+    let (sender, done) = channel();
+    std::thread::spawn(move || sender.send(work()).unwrap_or_default());
+    loop {
+        match done.recv_timeout(LOOK) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Disconnected) => return Err("it broke off".to_owned()),
+            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
+                return Err("it was interrupted".to_owned());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
 }
 
 /// POSTs the event. Any answer from 200 to 299 means that it was taken; redirects are not followed.

@@ -166,3 +166,22 @@ fn lost_claims_are_counted() {
     assert_eq!(m["claims"]["lost"], 1);
     assert_eq!(m["agents"].as_array().unwrap().iter().filter(|agent| agent["lost"] == 1).count(), 1);
 }
+
+#[test]
+fn the_end_of_the_stretch_is_the_time_that_is_asked_for_and_holders_are_known_from_before() {
+    let repo = worked();
+    let m = metrics(&repo, &["--since", "2030-01-03T12:00:00Z", "--at", "2030-01-06T12:00:00Z"]);
+    assert_eq!((&m["until"], &m["days"]), (&json!("2030-01-06T12:00:00.000Z"), &json!(3.0)));
+    at_fails(&repo, &["metrics", "--since", "2030-01-06", "--at", "2030-01-05"]);
+    // Claimed before the stretch by one, finished in it by another: the load is the holder's.
+    let id = at(&repo, "11T00:00", &["issue", "create", "e", "--ready"]).text();
+    at(&repo, "11T00:00", &["issue", "claim", &id, "x:holder"]);
+    at(&repo, "12T00:00", &["issue", "reject", &id, "--reason", "no"]);
+    let m = at(&repo, "13T00:00", &["metrics", "--since", "2030-01-11T12:00:00Z", "--json"]).json();
+    let holder = m["agents"].as_array().unwrap().iter().find(|agent| agent["agent"] == "x:holder").unwrap();
+    assert!(holder["held_ms"].as_u64().unwrap().abs_diff(12 * HOUR) < 1000, "{holder}");
+}
+
+fn at_fails(repo: &Repo, args: &[&str]) {
+    repo.run(args).env("JIT_CLOCK", "2030-01-20T00:00:00Z").output().code(2);
+}

@@ -102,7 +102,7 @@ fn a_time_at_which_two_histories_ran_is_told() {
     two.jit(&["sync"]).ok();
     let then = two.jit(&["list", "--at", &time, "--json"]).ok();
     assert_eq!(then.json()["count"], 1);
-    assert!(then.stderr.contains("1 more histories ran beside this one"), "{}", then.stderr);
+    assert!(then.stderr.contains("another history ran beside this one"), "{}", then.stderr);
     assert_eq!(two.jit(&["list", "--json"]).ok().json()["count"], 2);
 }
 
@@ -345,4 +345,80 @@ fn an_undone_change_passes_a_judging_hub() {
     two.jit(&["sync"]).ok();
     assert_eq!(two.issue(&a)["title"], "a");
     assert_eq!(one.tip(), two.tip());
+}
+
+#[test]
+fn a_plan_that_was_applied_is_undone_whole() {
+    let repo = Repo::new();
+    let before = state_of(&repo);
+    let plan = "issues:\n  - {key: e, title: E}\n  - {key: m, title: M, parent: e, assignee: 'x:1'}\n  - {key: n, title: N, depends_on: [m]}\n";
+    repo.run(&["apply", "-"]).input(plan).ok();
+    undo(&repo, &[]);
+    assert_eq!(repo.jit(&["list", "--json"]).ok().json()["count"], 0);
+    assert_eq!(state_of(&repo), before);
+    // What somebody worked on since stays, and so does the rest.
+    let applied = repo.run(&["apply", "-", "--json"]).input(plan).ok().json();
+    let m = applied["issues"][1]["id"].as_str().unwrap();
+    repo.jit_as("x:2", &["issue", "update", m, "--label", "mine"]).ok();
+    assert_eq!(repo.jit(&["undo", "--json"]).code(4).error_code(), "not_undoable");
+    assert_eq!(repo.jit(&["list", "--json"]).ok().json()["count"], 3);
+}
+
+#[test]
+fn undo_never_says_that_it_did_what_it_did_not() {
+    let repo = Repo::new();
+    let (a, b) = (repo.create("a"), repo.create("b"));
+    let taken_back: [(&[&str], &[&str]); 3] = [
+        (&["dep", "add", &a, &b], &["dep", "rm", &a, &b]),
+        (&["issue", "update", &a, "--label", "x"], &["issue", "update", &a, "--label", "-x"]),
+        (&["gate", "add", &a, "review"], &["gate", "rm", &a, "review"]),
+    ];
+    for (mine, theirs) in taken_back {
+        repo.jit(mine).ok();
+        repo.jit_as("x:bob", theirs).ok();
+        let tip = repo.tip();
+        let refused = repo.jit(&["undo", "--json"]).code(4);
+        assert_eq!((refused.error_code().as_str(), repo.tip()), ("changed_since", tip), "{mine:?}");
+        assert!(refused.stderr.contains("jit undo COMMIT takes back an earlier change"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_key_of_another_request_undoes_nothing() {
+    let repo = Repo::new();
+    let a = repo.create("a");
+    repo.jit(&["issue", "update", &a, "--title", "b", "--op-id", "k"]).ok();
+    assert_eq!(repo.jit(&["undo", "--op-id", "k", "--json"]).code(2).error_code(), "op_id_reused");
+    let first = undo(&repo, &["--op-id", "u"]);
+    assert_eq!(undo(&repo, &["--op-id", "u"]), first, "repeated it gives the first result");
+    assert_eq!(first["undone"][0]["event"], "issue.updated");
+    assert_eq!(first["events"][0]["undoes"], first["undone"][0]["id"]);
+}
+
+#[test]
+fn undos_at_once_each_take_back_another_change() {
+    let repo = Repo::new();
+    let ids: Vec<String> = (0..4).map(|n| repo.create(&format!("{n}"))).collect();
+    let running: Vec<_> = ids.iter().map(|_| repo.run(&["undo"]).spawn()).collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(repo.jit(&["list", "--json"]).ok().json()["count"], 0);
+}
+
+#[test]
+fn what_comes_back_names_nothing_that_is_gone() {
+    let repo = Repo::new();
+    repo.jit(&["gate", "define", "g", "--title", "G"]).ok();
+    let y = repo.create("y");
+    let x = repo.out(&["issue", "create", "x", "--depends-on", &y, "-g", "g"]);
+    repo.jit(&["issue", "delete", &x]).ok();
+    let deleted = repo.tip();
+    repo.jit(&["issue", "delete", &y]).ok();
+    repo.jit(&["gate", "undefine", "g"]).ok();
+    undo(&repo, &[&deleted]);
+    let back = repo.issue(&x);
+    assert_eq!((&back["dependencies"], &back["gates"]), (&json!([]), &json!({})));
+    repo.assert_healthy();
 }

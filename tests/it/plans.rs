@@ -165,7 +165,7 @@ fn what_does_not_fit_the_tracker_or_itself_is_told_with_its_place() {
             "2:69: issues[0].depends_on[0]: no issue of the plan has the key `modle`; did you mean `model`?".to_owned(),
             format!("2:78: issues[0].depends_on[1]: the issue {short} was deleted by human:Ada"),
             "3:44: issues[1].parent: no issue of the plan has the key `zzz`; did you mean `z`?".to_owned(),
-            "5:3: issues[3].depends_on: that would be a cycle: y → z → y".to_owned(),
+            "6:40: issues[4].parent: that would be a cycle: y → z → y".to_owned(),
         ]
     );
 }
@@ -314,7 +314,7 @@ fn a_plan_may_name_issues_that_are_there() {
     assert_eq!(repo.issue(&other)["dependencies"], json!([a["id"]]));
     // A circle by way of what is there is refused as everywhere.
     let circle = format!("issues:\n  - key: a\n    title: A\n    depends_on: ['{other}']\n    parent: '{other}'\n");
-    assert_eq!(apply(&repo, &circle, &["--json"]).code(4).error_code(), "cycle");
+    assert_eq!(apply(&repo, &circle, &["--json"]).code(2).error_code(), "invalid_plan");
 }
 
 #[test]
@@ -392,4 +392,49 @@ fn a_plan_of_a_thousand_issues_is_one_commit_in_one_pack() {
     assert_eq!(commits(&repo), before + 1);
     assert_eq!(applied(&repo, &plan)["unchanged"], 1000);
     assert_eq!(repo.jit(&["ready", "--json"]).ok().json()["count"], 100);
+}
+
+#[test]
+fn what_was_taken_away_by_hand_does_not_stand_in_the_way_and_does_not_come_back() {
+    let repo = Repo::new();
+    let outside = repo.create("outside");
+    let plan = |title: &str, rest: &str| {
+        format!("issues:\n  - {{key: a, title: {title}, depends_on: [b], parent: '{outside}'}}\n{rest}")
+    };
+    let b = "  - {key: b, title: B}\n";
+    let first = applied(&repo, &plan("A", b));
+    let a = under(&repo, &first, "a")["id"].as_str().unwrap().to_owned();
+    let b_id = under(&repo, &first, "b")["id"].as_str().unwrap().to_owned();
+    repo.jit(&["dep", "rm", &outside, &a]).ok();
+    applied(&repo, &plan("A again", b));
+    assert_eq!(repo.issue(&outside)["dependencies"], json!([]), "an edge that was taken off stays off");
+    repo.jit(&["issue", "delete", &b_id, "--force"]).ok();
+    let without = format!("issues:\n  - {{key: a, title: A, parent: '{outside}'}}\n");
+    applied(&repo, &without);
+    let made_anew = applied(&repo, &plan("A", b));
+    assert_eq!(made_anew["created"], 1);
+}
+
+#[test]
+fn an_edge_may_be_turned_round() {
+    let repo = Repo::new();
+    applied(&repo, "issues:\n  - {key: a, title: A, depends_on: [b]}\n  - {key: b, title: B}\n");
+    let turned = applied(&repo, "issues:\n  - {key: b, title: B, depends_on: [a]}\n  - {key: a, title: A}\n");
+    assert_eq!(under(&repo, &turned, "b")["dependencies"], json!([under(&repo, &turned, "a")["id"]]));
+}
+
+#[test]
+fn places_are_those_of_the_document_whatever_the_order() {
+    let repo = Repo::new();
+    let found =
+        problems(&repo, "issues:\n  - key: a\n    title: A\n    gates:\n      - zeta\n      - review\n      - alpha\n");
+    let places: Vec<(u64, &str)> = found.iter().map(|(line, _, why)| (*line, &why[..18])).collect();
+    assert_eq!(places, [(5, "issues[0].gates[0]"), (7, "issues[0].gates[2]")]);
+    let many: String = (0..150).map(|n| format!("  - {{key: k{n}, titel: T}}\n")).collect();
+    let found = problems(&repo, &format!("issues:\n{many}"));
+    assert!(found.last().unwrap().2.starts_with("and 200 more mistakes"), "{:?}", found.last());
+    let long = format!("issues:\n  - key: a\n    title: A\n    description: '{}'\n", "x".repeat((1 << 20) + 1));
+    assert_eq!(problems(&repo, &long)[0].0, 4);
+    let key = repo.jit(&["issue", "create", "x", "--context", "plan.key=a"]).code(2);
+    assert!(key.stderr.contains("belong to plans"), "{}", key.stderr);
 }

@@ -181,7 +181,7 @@ fn an_event_that_is_never_taken_can_be_passed_over() {
     repo.jit(&["issue", "update", &id, "--priority", "low"]).ok();
     let failed = repo.jit(&["sink", "run"]).code(10);
     assert!(failed.stderr.contains("picky: it exited 3: bad luck"), "{}", failed.stderr);
-    assert!(repo.out(&["sink", "list"]).contains("failed 3 times: it exited 3"));
+    assert!(repo.out(&["sink", "list"]).contains("failed 3 times by now: it exited 3"));
     let said = repo.jit(&["sink", "skip", "picky"]).ok().stderr;
     assert!(said.contains("passes over one issue.commented"), "{said}");
     assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["count"], 1);
@@ -346,4 +346,58 @@ fn the_coordinator_delivers_and_takes_its_deliverer_along() {
     });
     pool.repo.jit(&["coordinator", "stop"]).ok();
     pool.assert_quiet();
+}
+
+#[test]
+fn a_run_while_another_runs_leaves_nothing_behind() {
+    let repo = Repo::new();
+    repo.jit(&["sink", "add", "slow", "--exec", "sleep 0.4; echo \"$JIT_EVENT\" >> got"]).ok();
+    repo.create("a");
+    let first = repo.run(&["sink", "run"]).spawn();
+    std::thread::sleep(Duration::from_millis(150));
+    repo.create("b");
+    repo.jit(&["sink", "run"]).ok();
+    assert!(first.wait_with_output().unwrap().status.success());
+    assert_eq!(written(&repo).len(), 2);
+}
+
+#[test]
+fn a_sink_that_is_replaced_while_it_is_served_begins_where_it_is_told() {
+    let repo = Repo::new();
+    let start = repo.tip();
+    repo.jit(&["sink", "add", "s", "--exec", "sleep 0.4; echo old >> got"]).ok();
+    repo.create("a");
+    let run = repo.run(&["sink", "run"]).spawn();
+    std::thread::sleep(Duration::from_millis(150));
+    repo.jit(&["sink", "add", "s", "--replace", "--exec", "echo new >> got", "--since-cursor", &start]).ok();
+    run.wait_with_output().unwrap();
+    repo.jit(&["sink", "run"]).ok();
+    assert_eq!(written(&repo), ["old", "new"]);
+    repo.jit(&["sink", "rm", "s"]).ok();
+    assert!(!repo.path().join(".git/jit/sinks/s.position").exists());
+}
+
+#[test]
+fn each_event_has_its_own_tries_and_a_run_that_is_ended_says_so() {
+    let repo = Repo::new();
+    let fails_once = "[ -e \"seen-$JIT_EVENT_ID\" ] || { touch \"seen-$JIT_EVENT_ID\"; exit 1; }";
+    repo.jit(&["sink", "add", "once", "--exec", fails_once]).ok();
+    (0..4).for_each(|n| drop(repo.create(&format!("{n}"))));
+    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["count"], 4);
+    repo.jit(&["sink", "rm", "once"]).ok();
+    // A server that takes a call and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    repo.jit(&["sink", "add", "web", "--url", &url]).ok();
+    repo.create("x");
+    let run = repo.run(&["sink", "run"]).spawn();
+    let _call = silent.accept().unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::TERM).unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(10));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it was interrupted"));
+    repo.jit(&["sink", "add", "y", "--exec", " "]).code(2);
+    repo.jit(&["sink", "add", "y", "--url", "https://"]).code(2);
+    repo.jit(&["sink", "add", "y", "--exec", "true", "--timeout", "0s"]).code(2);
+    repo.jit(&["sink", "add", "y", "--exec", "true", "--type", "isue.*"]).code(2);
 }

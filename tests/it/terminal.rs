@@ -62,6 +62,10 @@ fn long_results_go_through_the_pager_that_git_would_use() {
     assert!(
         on_terminal(&repo, &["list"], &[("GIT_PAGER", "cat >/dev/null; echo $LESS"), ("LESS", "-S")]).starts_with("-S")
     );
+    assert!(
+        on_terminal(&repo, &["list"], &[("JIT_PAGER", "/no/such/pager")]).contains("open"),
+        "the result is not lost"
+    );
     // Not a terminal: no pager.
     assert!(!repo.run(&["list"]).env("GIT_PAGER", mark).output().ok().stdout.starts_with("| "));
 }

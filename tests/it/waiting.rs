@@ -258,3 +258,38 @@ fn a_cursor_that_is_none_is_refused_exactly() {
     refused("HEAD", "is not in the history of the tracker");
     repo.jit(&["events", "query", "--since-cursor", "refs/jit", "--since", "1h"]).code(2);
 }
+
+#[test]
+fn a_search_that_stops_early_gives_no_cursor_and_names_that_are_none_are_refused() {
+    let repo = Repo::new();
+    repo.create("a");
+    let now = repo.jit(&["log", "-n", "1", "--json"]).ok().json()["commits"][0]["time"].as_str().unwrap().to_owned();
+    std::thread::sleep(Duration::from_millis(5));
+    repo.create("b");
+    let lines = repo.jit(&["events", "query", "--until", &now, "--json"]).ok().json_lines();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line["cursor"].is_null()));
+    let wrong = repo.jit(&["events", "query", "--type", "issue.complete"]).code(2).stderr;
+    assert!(wrong.contains("no event is called `issue.complete`; did you mean `issue.completed`?"), "{wrong}");
+    repo.jit(&["watch", "--type", "nothing.*"]).code(2);
+    assert!(repo.out(&["help", "event-names"]).contains("issue.completed"));
+}
+
+#[test]
+fn a_tracker_that_is_moved_back_fulfils_no_wait() {
+    let repo = Repo::new();
+    let root = repo.tip();
+    let a = repo.ready("a");
+    let waiting = repo.run(&["wait", &a]).spawn();
+    std::thread::sleep(Duration::from_millis(300));
+    repo.git(&["update-ref", "refs/jit", &root]).ok();
+    assert!(matches!(waiting.wait_with_output().unwrap().status.code(), Some(3 | 4)));
+}
+
+#[test]
+fn the_deletion_of_a_chosen_issue_is_told() {
+    let repo = Repo::new();
+    let a = repo.out(&["issue", "create", "a", "-l", "x"]);
+    let watch = Following::new(&repo, &["watch", "--filter", "label:x"]);
+    repo.jit(&["issue", "delete", &a]).ok();
+    assert_eq!(watch.next()["event"], "issue.deleted");
+}

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use crate::cli::common::{FilterArg, table};
-use crate::domain::event::Event;
+use crate::domain::event::{Body, Event};
 use crate::domain::filter::Filter;
 use crate::domain::id::{IdPrefix, IssueId};
-use crate::domain::name::Actor;
+use crate::domain::name::{Actor, nearest};
 use crate::domain::table::Entry;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::{Session, View};
 use crate::store::history::Wanted;
 
@@ -45,16 +45,19 @@ impl ChoiceArgs {
     pub fn read(self, session: &Session, view: &View) -> Result<Choice> {
         let issue = self.issue.as_ref().map(|id| session.resolve(&view.state, id)).transpose()?;
         let filter = self.filter.read(session)?;
+        for name in &self.types {
+            check_type(name)?;
+        }
         Ok(Choice { issue: issue.map(|issue| issue.id), types: self.types, filter, actor: self.actor })
     }
 }
 
 impl Choice {
-    /// The issues that the filter accepts as they are in a state; `None` without a filter.
+    /// The issues that the filter accepts as they are in a state, deleted ones too; `None` without a filter.
     pub fn about(&self, session: &Session, view: &View) -> Result<Option<BTreeSet<IssueId>>> {
         let Some(filter) = &self.filter else { return Ok(None) };
         let table = table(session, &view.state)?;
-        Ok(Some(table.issues().filter(|issue| filter.accepts(*issue)).map(Entry::id).collect()))
+        Ok(Some(table.known().filter(|issue| filter.accepts(*issue)).map(Entry::id).collect()))
     }
 
     /// Whether an event is meant, given what [`Choice::about`] gave.
@@ -67,6 +70,20 @@ impl Choice {
                 types => types.iter().any(|name| event.is_called(name)),
             }
     }
+}
+
+/// Refuses the name of an event that there is not, also where only its beginning is given.
+pub fn check_type(name: &str) -> Result<()> {
+    let known = || Body::NAMES.iter().copied();
+    let fits = |known: &str| match name.strip_suffix('*') {
+        Some(beginning) => known.starts_with(beginning),
+        None => known == name,
+    };
+    if known().any(fits) {
+        return Ok(());
+    }
+    let way = nearest(name, known()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    Err(Error::usage(format!("--type: no event is called `{name}`{way}")).hint("jit help event-names lists them"))
 }
 
 /// Every event but what a merge sets anew, which its own events told already.

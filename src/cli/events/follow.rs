@@ -126,7 +126,7 @@ fn next(session: &Session, tip: &CommitId, cursor: &mut Cursor, choice: &Choice)
     let View { commit: now, .. } = session.view()?;
     let commits = commits_since(&session.store, tip, &now).ok_or_else(|| {
         let message = format!("the tracker went from {} to {}, which does not build on it", tip.short(), now.short());
-        Error::new(Class::Unexpected, "history_replaced", message).hint("jit fsck, then begin anew")
+        Error::new(Class::Unexpected, "history_replaced", message).hint("jit fsck")
     })?;
     let about = choice.about(&session, &session.view_at(now.clone())?)?;
     let mut documents = Vec::new();

@@ -19,7 +19,7 @@ use super::at::AtArg;
 use choice::{Choice, ChoiceArgs};
 use follow::{Cursor, follow, since};
 
-pub use choice::wanted_unasked;
+pub use choice::{check_type, wanted_unasked};
 pub use follow::resolve as resolve_cursor;
 
 /// Read the event log
@@ -126,6 +126,11 @@ impl Query {
             let fits = until.is_none_or(|until| event.ts <= until) && choice.accepts(event, about.as_ref());
             if fits { Wanted::Yes } else { Wanted::No }
         })?;
+        let mut found = found;
+        if until.is_some() {
+            // What came after that was not told: nobody goes on from the tip.
+            found.events.iter_mut().for_each(|event| event.cursor = None);
+        }
         Ok(Report::Events(found))
     }
 }

@@ -47,7 +47,7 @@ pub struct Define {
     #[arg(long = "type", value_name = "TYPE", conflicts_with = "command")]
     kind: Option<String>,
     /// An argument for the plugin of the type; may be given several times
-    #[arg(long = "arg", value_name = "ARG", requires = "kind", allow_hyphen_values = true)]
+    #[arg(long = "arg", value_name = "ARG", requires = "kind", conflicts_with = "command", allow_hyphen_values = true)]
     args: Vec<String>,
     /// What it holds back: the claim (start), a commit, or done (finish)
     #[arg(long, default_value = "finish", value_name = "STAGE")]

@@ -78,7 +78,7 @@ impl Export {
         };
         let (file, content) = match self.output {
             Some(path) => {
-                std::fs::write(&path, content)
+                std::fs::write(session.start().join(&path), content)
                     .map_err(|why| Error::new(Class::Outside, "io", format!("writing {}: {why}", path.display())))?;
                 (Some(path.display().to_string()), None)
             }

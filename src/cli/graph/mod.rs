@@ -3,19 +3,16 @@
 mod export;
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use clap::{Args, Subcommand};
 
 use crate::domain::graph;
 use crate::domain::id::{IdPrefix, IssueId};
-use crate::domain::snapshot::Snapshot;
-use crate::domain::table::{Entry, Summary, Table};
+use crate::domain::table::Entry;
 use crate::error::Result;
 use crate::report::Report;
 use crate::report::graph::{Graph as Drawing, Node, Nodes};
 use crate::session::Session;
-use crate::store::StoreError;
 
 use super::at::AtArg;
 use super::common::{FilterArg, table};
@@ -32,7 +29,7 @@ pub enum Graph {
 
 /// Draw what an issue waits for as a tree, or the whole graph
 ///
-/// With an id reads what the issue reaches, without one the index.
+/// Reads the index.
 #[derive(Args, Debug)]
 pub struct Show {
     /// The issue
@@ -54,6 +51,8 @@ pub struct Downstream {
     /// The issue
     id: IdPrefix,
     #[command(flatten)]
+    filter: FilterArg,
+    #[command(flatten)]
     at: AtArg,
 }
 
@@ -62,6 +61,8 @@ pub struct Downstream {
 /// Reads the index.
 #[derive(Args, Debug)]
 pub struct Roots {
+    #[command(flatten)]
+    filter: FilterArg,
     #[command(flatten)]
     at: AtArg,
 }
@@ -85,16 +86,20 @@ impl Graph {
     pub fn run(self, session: &Session) -> Result<Report> {
         match self {
             Graph::Show(show) => show.run(session),
-            Graph::Downstream(Downstream { id, at }) => {
+            Graph::Downstream(Downstream { id, filter, at }) => {
+                let wanted = filter.read(session)?;
+                let fits = |issue: Entry<'_>| wanted.as_ref().is_none_or(|filter| filter.accepts(issue));
                 let view = at.view(session)?;
                 let issue = session.resolve(&view.state, &id)?;
                 let table = table(session, &view.state)?;
-                let nodes = graph::dependents(&table, issue.id).into_iter();
+                let nodes = graph::dependents(&table, issue.id).into_iter().filter(|(issue, _)| fits(*issue));
                 Ok(list(nodes.map(|(issue, distance)| Node::new(issue, Some(distance))).collect()))
             }
-            Graph::Roots(Roots { at }) => {
+            Graph::Roots(Roots { filter, at }) => {
+                let wanted = filter.read(session)?;
+                let fits = |issue: &Entry<'_>| wanted.as_ref().is_none_or(|filter| filter.accepts(*issue));
                 let table = table(session, &at.view(session)?.state)?;
-                Ok(list(graph::roots(&table).into_iter().map(|issue| Node::new(issue, None)).collect()))
+                Ok(list(graph::roots(&table).into_iter().filter(fits).map(|issue| Node::new(issue, None)).collect()))
             }
             Graph::CriticalPath(path) => path.run(session),
             Graph::Export(export) => export.run(session),
@@ -111,10 +116,7 @@ impl Show {
         let filter = self.filter.read(session)?;
         let view = self.at.view(session)?;
         let id = self.id.as_ref().map(|id| session.resolve(&view.state, id)).transpose()?.map(|issue| issue.id);
-        let table = match id {
-            Some(id) => reached(&view.state, id)?,
-            None => table(session, &view.state)?,
-        };
+        let table = table(session, &view.state)?;
         let start: Vec<Entry<'_>> = match id {
             Some(id) => table.find(id).into_iter().collect(),
             None => graph::roots(&table),
@@ -154,15 +156,4 @@ impl CriticalPath {
         let node = |(at, issue): (usize, Entry<'_>)| Node::new(issue, Some(last - 1 - at));
         Ok(list(path.into_iter().enumerate().map(node).collect()))
     }
-}
-
-/// The issues that `from` waits for, directly or through others, and itself. Reads just these.
-fn reached(state: &dyn Snapshot, from: IssueId) -> Result<Rc<Table>> {
-    let mut table = Table::default();
-    for issue in graph::Graph::reachable(state, from).map_err(StoreError::from)?.issues() {
-        if issue.deleted.is_none() {
-            table.put(&Summary::from(issue));
-        }
-    }
-    Ok(Rc::new(table))
 }

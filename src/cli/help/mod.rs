@@ -12,7 +12,7 @@ use topics::TOPICS;
 
 /// Explain a command or a topic
 ///
-/// Topics: states, exit-codes, environment, gates, filters, times, plans, cursors, output, plugins. Reads nothing.
+/// Topics: states, exit-codes, environment, gates, filters, times, plans, event-names, cursors, output, plugins. Reads nothing.
 #[derive(Args, Debug)]
 pub struct Help {
     /// A topic, or the words of a command

@@ -1,5 +1,6 @@
 //! Pages on what is no single command.
 
+use crate::domain::event::Body;
 use crate::domain::filter::{FIELDS, FLAGS};
 use crate::domain::state::{Stage, State, TRANSITIONS};
 use crate::error::Class;
@@ -21,6 +22,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { name: "filters", page: filters },
     Topic { name: "times", page: times },
     Topic { name: "plans", page: plans },
+    Topic { name: "event-names", page: event_names },
     Topic { name: "cursors", page: cursors },
     Topic { name: "output", page: output },
     Topic { name: "plugins", page: plugins },
@@ -138,6 +140,17 @@ fn plans() -> String {
      Besides: description, priority, assignee, context. Applied again, what was edited in the plan is changed and\n\
      everything else stays. --dry-run draws the tree; jit apply --schema prints the form.\n"
         .to_owned()
+}
+
+fn event_names() -> String {
+    let mut text = String::from(
+        "The names of events, for --type of events query, watch and sink add; `claim.*` for all that begin so:\n\n",
+    );
+    for names in Body::NAMES.chunks(4) {
+        let columns: Vec<String> = names.iter().map(|name| format!("{name:<22}")).collect();
+        text.push_str(&format!("  {}\n", columns.concat().trim_end()));
+    }
+    text
 }
 
 fn cursors() -> String {

@@ -90,7 +90,7 @@ fn document(session: &Session, commit: &CommitId, id: IssueId) -> std::result::R
 pub struct Diff {
     /// The issue
     id: IdPrefix,
-    /// The commits, as FROM..TO; the tracker's tip where one is left out
+    /// From which commit or time to which, as FROM..TO; the tracker's tip where one is left out
     #[arg(value_name = "REV..REV")]
     range: String,
 }
@@ -105,7 +105,7 @@ impl Diff {
         let view = session.view()?;
         let commit = |revision: &str| match revision {
             "" => Ok(view.commit.clone()),
-            revision => session.view_named(revision).map(|view| view.commit),
+            revision => session.view_of(revision).map(|view| view.commit),
         };
         let (from, to) = (commit(from)?, commit(to)?);
         let id = [&view.commit, &to, &from]

@@ -16,7 +16,7 @@ use crate::session::Session;
 use crate::sinks::{Position, Sink as Place, Sinks, TIMEOUT_MS, Target, pending, skip};
 
 use super::common::{FilterArg, read_text};
-use super::events::resolve_cursor;
+use super::events::{check_type, resolve_cursor};
 
 /// Deliver events elsewhere: to commands and over HTTP
 #[derive(Subcommand, Debug)]
@@ -101,6 +101,7 @@ impl Sink {
                 if !sinks.has(&name) {
                     sinks.get(&name)?;
                 }
+                let _turn = sinks.turn_to_change(&name)?;
                 sinks.remove(&name)?;
                 let gone = sink.map(|sink| SinkDoc::new(&sink, &Position::default(), None));
                 Ok(Report::Sinks(SinkList::of(gone.into_iter().collect(), format!("removed {name}"))))
@@ -127,36 +128,52 @@ impl Add {
             return Err(Error::usage("--secret-file: its first line is empty"));
         }
         let target = match (self.exec, self.url) {
+            (Some(command), _) if command.trim().is_empty() => {
+                return Err(Error::usage("--exec: the command is empty"));
+            }
             (Some(command), _) => Target::Exec(command),
-            (None, Some(url)) if url.starts_with("http://") || url.starts_with("https://") => Target::Url(url),
-            _ => return Err(Error::usage("--url: an address begins with http:// or https://")),
+            (None, Some(url)) => Target::Url(url),
+            (None, None) => return Err(Error::usage("a sink has a command or an address")),
         };
+        target.check().map_err(|why| Error::usage(format!("--url: {why}")))?;
+        for name in &self.types {
+            check_type(name)?;
+        }
+        if self.timeout.is_some_and(|span| span.is_zero()) {
+            return Err(Error::usage("--timeout: a delivery takes some time"));
+        }
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let sink = Place {
+        let mut sink = Place {
             name: self.name,
             target,
             types: self.types,
             filter: self.filter.filter,
             actor: self.actor,
             secret,
-            timeout_ms: self.timeout.map_or(TIMEOUT_MS, millis).max(1),
+            timeout_ms: self.timeout.map_or(TIMEOUT_MS, millis),
         };
         let sinks = Sinks::of(session);
         let is_there = sinks.has(&sink.name);
         if is_there && !self.replace {
             let message = format!("there is a sink called {} already", sink.name);
             return Err(Error::new(Class::Exists, "sink_exists", message)
-                .hint(format!("jit sink rm {}, or --replace", sink.name)));
+                .hint(format!("jit sink add {} --replace … puts this in its place", sink.name)));
+        }
+        let _turn = sinks.turn_to_change(&sink.name)?;
+        if sink.secret.is_none() && matches!(sink.target, Target::Url(_)) {
+            // What was signed goes on being signed.
+            sink.secret = sinks.get(&sink.name).ok().and_then(|before| before.secret);
         }
         let tip = session.view()?.commit;
-        let position = match &self.since_cursor {
+        let mut position = match &self.since_cursor {
             Some(cursor) => Position::at(&resolve_cursor(session, cursor, &tip)?),
-            None if is_there => Position::read(&sinks.position_file(&sink.name)).unwrap_or_else(|_| Position::at(&tip)),
+            None if is_there => Position::read(&sinks.position_file(&sink.name))?,
             None => Position::at(&tip),
         };
-        sinks.put(&sink, &position)?;
+        position.clear_failure();
         let (actor, _) = session.actor(None)?;
         trust(session).agree([&sink.check()], &actor, session.now())?;
+        sinks.put(&sink, &position)?;
         let said = format!("added {}; jit sink run delivers, and so does the coordinator", sink.name);
         shown(session, &sink, said)
     }
@@ -164,22 +181,28 @@ impl Add {
 
 /// One sink as it stands.
 fn shown(session: &Session, sink: &Place, said: String) -> Result<Report> {
-    let document = document(session, sink)?;
-    Ok(Report::Sinks(SinkList::of(vec![document], said)))
+    Ok(Report::Sinks(SinkList::of(vec![document(session, sink)], said)))
 }
 
-fn document(session: &Session, sink: &Place) -> Result<SinkDoc> {
-    let position = Position::read(&Sinks::of(session).position_file(&sink.name))?;
-    let waiting = pending(session, sink, &position, &session.view()?).ok();
-    Ok(SinkDoc::new(sink, &position, waiting))
+/// A sink with how far it has come, and what is wrong with it.
+fn document(session: &Session, sink: &Place) -> SinkDoc {
+    let position = Position::read(&Sinks::of(session).position_file(&sink.name));
+    let pending = position.as_ref().map_err(|why| why.message.clone()).and_then(|position| {
+        let view = session.view().map_err(|why| why.message)?;
+        pending(session, sink, position, &view).map_err(|why| why.message)
+    });
+    let wrong = sink.require_trust(session).err().map(|why| why.message).or(pending.as_ref().err().cloned());
+    let mut document = SinkDoc::new(sink, &position.unwrap_or_default(), pending.ok());
+    document.error = wrong.or(document.error);
+    document
 }
 
 fn list(session: &Session) -> Result<Report> {
     let sinks = Sinks::of(session);
     let mut documents = Vec::new();
     for name in sinks.names() {
-        match sinks.get(&name).and_then(|sink| document(session, &sink)) {
-            Ok(document) => documents.push(document),
+        match sinks.get(&name) {
+            Ok(sink) => documents.push(document(session, &sink)),
             Err(error) => session.notice(error.message),
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -29,7 +29,7 @@ pub struct Run {
     /// Only these sinks
     #[arg(value_name = "NAME")]
     names: Vec<SinkName>,
-    /// Deliver what waits, and end: what happens without --follow too
+    /// Deliver what waits, and end (the default)
     #[arg(long, conflicts_with = "follow")]
     once: bool,
     /// Go on with what comes
@@ -40,8 +40,10 @@ pub struct Run {
     with_parent: bool,
 }
 
-/// How often a delivery is tried in one run.
+/// How often each delivery is tried in one run.
 const TRIES: u32 = 3;
+/// How long a run waits for another that delivers to the same sink.
+const IN_LINE: Duration = Duration::from_secs(60);
 /// How long it waits before the second try, and twice as long before the third.
 const BRIEFLY: Duration = Duration::from_millis(200);
 /// How often it is looked whether the work is to end.
@@ -75,28 +77,27 @@ impl Run {
 }
 
 /// Delivers what waits. How many events were taken, and why the next one was not.
+///
+/// Waits for the turn of the sink: whoever has it may have looked before the newest event was there.
 fn once(session: &Session, sink: &Sink) -> Result<(usize, Option<String>)> {
-    let mut total = 0;
-    for attempt in 0..TRIES {
-        if attempt > 0 {
-            std::thread::sleep(BRIEFLY * 2_u32.pow(attempt - 1));
-        }
-        match deliver(session, sink, interrupted(), &mut |_| {})? {
+    let (mut total, mut tried) = (0, 0);
+    loop {
+        match deliver(session, sink, IN_LINE, interrupted(), &mut |_| {})? {
             Delivery::Done(count) => return Ok((total + count, None)),
-            Delivery::Taken => {
-                session.notice(format!("somebody else delivers to {}", sink.name));
-                return Ok((total, None));
-            }
-            Delivery::Failed(count, why) => {
+            Delivery::Stopped(count) => return Ok((total + count, Some("it was interrupted".to_owned()))),
+            Delivery::Taken => return Ok((total, Some("somebody else delivers to it all the time".to_owned()))),
+            Delivery::Changed => return Ok((total, Some("it was changed meanwhile".to_owned()))),
+            Delivery::Failed(count, why, _) => {
                 total += count;
-                // What was taken meanwhile shows that it may go on.
-                if attempt + 1 == TRIES {
+                // Each event has its own tries.
+                tried = if count > 0 { 1 } else { tried + 1 };
+                if tried >= TRIES {
                     return Ok((total, Some(why)));
                 }
             }
         }
+        pause(BRIEFLY * 2_u32.pow(tried - 1), interrupted());
     }
-    Ok((total, None))
 }
 
 /// Delivers for as long as somebody wants it, with a thread for each sink.
@@ -133,8 +134,8 @@ fn follow(session: &Session, sinks: Sinks, run: Run) -> Report {
 
 /// Prints what the threads tell, for a while.
 fn tell(told: &Receiver<Told>, json: bool, out: &mut dyn Write) -> io::Result<()> {
-    let mut left = SELDOM;
-    while !left.is_zero() && !interrupted().load(Ordering::Relaxed) {
+    let until = Instant::now() + SELDOM;
+    while Instant::now() < until && !interrupted().load(Ordering::Relaxed) {
         match told.recv_timeout(LOOK) {
             Ok(word) => {
                 match json {
@@ -144,7 +145,7 @@ fn tell(told: &Receiver<Told>, json: bool, out: &mut dyn Write) -> io::Result<()
                 out.write_all(b"\n")?;
                 out.flush()?;
             }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => left = left.saturating_sub(LOOK),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
     }
     Ok(())
@@ -185,7 +186,8 @@ fn round(session: &Session, name: &SinkName, told: &Sender<Told>, stop: &AtomicB
     }
     let tip = session.store.tip()?;
     let word = |event: &crate::domain::event::Event| drop(told.send(Told::delivered(name, event)));
-    match deliver(session, &sink, stop, &mut |event| word(event))? {
+    match deliver(session, &sink, Duration::ZERO, stop, &mut |event| word(event))? {
+        Delivery::Stopped(_) | Delivery::Changed => {}
         Delivery::Done(_) => {
             let Some(tip) = tip else { return Ok(true) };
             let mut left = LONG;
@@ -197,8 +199,8 @@ fn round(session: &Session, name: &SinkName, told: &Sender<Told>, stop: &AtomicB
             }
         }
         Delivery::Taken => pause(SELDOM, stop),
-        Delivery::Failed(_, why) => {
-            let _ = told.send(Told::failed(name, Some(position.failures + 1), &why));
+        Delivery::Failed(_, why, failures) => {
+            let _ = told.send(Told::failed(name, Some(failures), &why));
         }
     }
     Ok(true)

@@ -106,6 +106,11 @@ pub struct Work {
 }
 
 impl Metrics {
+    /// Says who holds what when the stretch begins.
+    pub fn begin(&mut self, holders: BTreeMap<IssueId, Actor>, start: Timestamp) {
+        self.held = holders.into_iter().map(|(issue, holder)| (issue, (holder, start))).collect();
+    }
+
     /// Takes in the next event of the stretch that begins at `start`.
     pub fn take(&mut self, event: &Event, start: Timestamp) {
         let Ok(Some(body)) = event.body() else { return };
@@ -117,10 +122,8 @@ impl Metrics {
             Body::GatePassed(judgement) => self.judged(judgement, true),
             Body::GateFailed(judgement) => self.judged(judgement, false),
             Body::ClaimOverridden(_) => self.claims.overridden += 1,
+            Body::IssueCompleted(_) => self.completed += 1,
             _ => {}
-        }
-        if matches!(body, Body::IssueCompleted(_)) {
-            self.completed += 1;
         }
         self.claim(event, &body, issue, start);
     }

@@ -23,8 +23,8 @@ pub struct Story {
     pub completed: Option<Timestamp>,
     /// When it last stopped holding others up: it was done, rejected or deleted.
     pub released: Option<Timestamp>,
-    /// What it has waited for: since when, and until when it did.
-    waits: BTreeMap<IssueId, (Timestamp, Option<Timestamp>)>,
+    /// What it has waited for: each time since when, and until when it did.
+    waits: BTreeMap<IssueId, Vec<(Timestamp, Option<Timestamp>)>>,
 }
 
 impl Stories {
@@ -35,23 +35,23 @@ impl Stories {
         match body {
             Body::IssueCreated(new) => {
                 story.created = Some(now);
-                story.waits.extend(new.dependencies.iter().map(|on| (*on, (now, None))));
+                story.waits.extend(new.dependencies.iter().map(|on| (*on, vec![(now, None)])));
             }
             Body::IssueImported(new) => {
                 let document = &new.document;
                 story.created = Some(document.created_at);
                 story.completed = document.completed_at;
                 story.released = document.completed_at;
-                story.waits.extend(document.dependencies.iter().map(|on| (*on, (now, None))));
+                story.waits.extend(document.dependencies.iter().map(|on| (*on, vec![(now, None)])));
             }
             Body::IssueClaimed(_) => {
                 story.first_claim.get_or_insert(now);
             }
             Body::IssueCompleted(_) => (story.completed, story.released) = (Some(now), Some(now)),
             Body::IssueRejected(_) | Body::IssueDeleted(_) => story.released = Some(now),
-            Body::DepAdded(edge) => drop(story.waits.insert(edge.on, (now, None))),
+            Body::DepAdded(edge) => story.waits.entry(edge.on).or_default().push((now, None)),
             Body::DepRemoved(edge) => {
-                if let Some((_, until)) = story.waits.get_mut(&edge.on) {
+                if let Some((_, until)) = story.waits.get_mut(&edge.on).and_then(|spans| spans.last_mut()) {
                     *until = Some(now);
                 }
             }
@@ -73,7 +73,8 @@ impl Stories {
     /// The issues that those which became done waited for, and of which it was not told that they were released.
     pub fn unreleased(&self) -> BTreeSet<IssueId> {
         let done = self.stories.values().filter(|story| story.completed.is_some());
-        let waits = done.flat_map(|story| story.waits.iter().filter(|(_, (_, until))| until.is_none()));
+        let open = |spans: &Vec<(Timestamp, Option<Timestamp>)>| spans.iter().any(|(_, until)| until.is_none());
+        let waits = done.flat_map(|story| story.waits.iter().filter(|(_, spans)| open(spans)));
         waits.map(|(on, _)| *on).filter(|on| self.get(*on).is_none_or(|story| story.released.is_none())).collect()
     }
 
@@ -105,6 +106,7 @@ impl Stories {
         let mut spans: Vec<(i64, i64)> = story
             .waits
             .iter()
+            .flat_map(|(on, spans)| spans.iter().map(move |span| (on, span)))
             .map(|(on, (since, until))| {
                 let released = self.get(*on).and_then(|story| story.released);
                 let until = [*until, released, Some(end)].into_iter().flatten().min().unwrap_or(end);

@@ -1,9 +1,12 @@
 //! Undoing: for each event the opposite one, where it has one and nothing since rests on it.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+use crate::domain::apply::apply_to_issue;
 use crate::domain::draft::Draft;
-use crate::domain::event::{Body, Edit, Empty, Event, GateRef, NewIssue};
+use crate::domain::event::{Body, Edge, Edit, Empty, Event, GateRef};
 use crate::domain::gate::Gate;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
@@ -17,25 +20,39 @@ use super::{claim, config, dep, gate, issue, talk};
 
 /// Undoes events of one commit, the last first. `before` is the state that the commit builds on. Gives the issues.
 ///
-/// Refused, all of it, when one of them has no opposite, or when what it did was changed again. Reads the issues that
-/// the events are about, and what the opposite changes need.
+/// Refused, all of it, when one of them has no opposite, or when what it did was changed again. What only tells of a
+/// rule that was overruled on the way goes with the rest. Reads the issues that the events are about, and what the
+/// opposite changes need.
 pub fn undo(draft: &mut Draft<'_>, events: &[Event], before: &dyn Snapshot) -> Decision<Vec<IssueId>> {
-    let mut issues = Vec::new();
+    let mut issues: Vec<IssueId> = Vec::new();
+    let mut bodies = Vec::new();
     for event in events.iter().rev() {
-        draft.undoing(Some(event.id));
         let Ok(Some(body)) = event.body() else {
-            return Err(final_for_all(event, "it is of a later version", "upgrade jit"));
+            return Err(final_for_all(event, "it is of a later version", "jit --version"));
         };
+        issues.extend(event.issue.filter(|id| !issues.contains(id)));
+        bodies.push((event, body));
+    }
+    let created: Vec<(&Event, IssueId)> = bodies
+        .iter()
+        .filter(|(_, body)| matches!(body, Body::IssueCreated(_)))
+        .filter_map(|(event, _)| Some((*event, event.issue?)))
+        .collect();
+    let accompanies = |body: &Body| {
+        let is_side = matches!(body, Body::ClaimOverridden(_) | Body::ClaimExpired(_) | Body::GateOverridden(_));
+        is_side && events.len() > 1
+    };
+    for (event, body) in &bodies {
+        draft.undoing(Some(event.id));
         match event.issue {
-            Some(id) => {
-                if !issues.contains(&id) {
-                    issues.push(id);
-                }
-                of_issue(draft, event, &body, id, before)?;
-            }
-            None => of_tracker(draft, event, &body, before)?,
+            // What happened to an issue in the commit that made it goes with the issue.
+            Some(id) if created.iter().any(|(_, new)| *new == id) => {}
+            _ if accompanies(body) => {}
+            Some(id) => of_issue(draft, event, body, id, before)?,
+            None => of_tracker(draft, event, body, before)?,
         }
     }
+    uncreate(draft, events, created)?;
     draft.undoing(None);
     Ok(issues)
 }
@@ -65,12 +82,11 @@ fn of_issue(draft: &mut Draft<'_>, event: &Event, body: &Body, id: IssueId, befo
     let (short, prefix) = (id.short(), IdPrefix::from(id));
     let stays = |why: &str, instead: String| Err(final_for_all(event, why, instead));
     match body {
-        Body::IssueCreated(new) => uncreate(draft, event, &issue, new),
         Body::IssueRestored(_) => issue::delete(draft, &prefix).map(drop),
         Body::IssueUpdated(edit) => unedit(draft, &issue, edit, &earlier()?),
-        Body::IssueStateChanged(change) => reset_state(draft, &issue, change.from, change.to),
-        Body::IssueCompleted(ended) => reset_state(draft, &issue, ended.from, State::Done),
-        Body::IssueRejected(ended) => reset_state(draft, &issue, ended.from, State::Rejected),
+        Body::IssueStateChanged(change) => reset_state(draft, event, &issue, (change.from, change.to)),
+        Body::IssueCompleted(ended) => reset_state(draft, event, &issue, (ended.from, State::Done)),
+        Body::IssueRejected(ended) => reset_state(draft, event, &issue, (ended.from, State::Rejected)),
         Body::IssueClaimed(claimed) => match &issue.claim {
             Some(live) if live.token == event.id => {
                 claim::release(draft, &prefix, Outcome::Handoff, Some("undone"))?;
@@ -88,12 +104,21 @@ fn of_issue(draft: &mut Draft<'_>, event: &Event, body: &Body, id: IssueId, befo
         },
         Body::IssueAssigned(assignment) => reassign(draft, &issue, Some(&assignment.assignee), earlier()?.assignee),
         Body::IssueUnassigned(_) => reassign(draft, &issue, None, earlier()?.assignee),
+        Body::DepAdded(edge) if !issue.dependencies.contains(&edge.on) => {
+            Err(changed_since(id, "dependencies", Value::Null))
+        }
         Body::DepAdded(edge) => dep::remove(draft, &prefix, &[edge.on.into()]).map(drop),
+        Body::DepRemoved(edge) if issue.dependencies.contains(&edge.on) => {
+            Err(changed_since(id, "dependencies", edge.on.to_string()))
+        }
         Body::DepRemoved(edge) => {
             let on = draft.issue(edge.on)?;
             dep::add_edges(draft, &issue, &[on])
         }
         Body::GateAdded(GateRef { gate: key, .. }) => ungate(draft, &issue, key),
+        Body::GateRemoved(GateRef { gate: key, .. }) if issue.gates.contains_key(key) => {
+            Err(changed_since(id, &format!("gates.{key}"), "attached"))
+        }
         Body::GateRemoved(GateRef { gate: key, .. }) => gate::add(draft, &prefix, std::slice::from_ref(key)).map(drop),
         Body::IssueReleased(_) | Body::AgentStalled(_) | Body::ClaimExpired(_) => {
             stays("a claim that has ended does not come back", format!("jit issue claim {short}"))
@@ -103,7 +128,7 @@ fn of_issue(draft: &mut Draft<'_>, event: &Event, body: &Body, id: IssueId, befo
         Body::IssueCommented(_) => stays("what was said stays said", format!("jit issue comment {short} \"…\"")),
         Body::GatePassed(judged) => stays("a verdict is evidence", format!("jit gate fail {short} {}", judged.gate)),
         Body::GateFailed(judged) => stays("a verdict is evidence", format!("jit gate run {short} {}", judged.gate)),
-        Body::IssueImported(_) => stays("it was taken in from elsewhere", format!("jit issue delete {short}")),
+        Body::IssueImported(_) => stays("it was taken in from elsewhere", format!("jit issue show {short}")),
         _ => stays("it tells of what has happened", format!("jit issue log {short}")),
     }
 }
@@ -142,28 +167,72 @@ fn redefine(draft: &mut Draft<'_>, event: &Event, earlier: Option<Gate>) -> Deci
     }
 }
 
+/// Makes a tombstone an issue again, without what is no longer there: gates nobody defines, issues that are gone.
 fn restore(draft: &mut Draft<'_>, id: IssueId) -> Decision {
     let issue = draft.state().issue(id)?.ok_or_else(|| Refusal::IssueNotFound(id.into()))?;
-    match issue.deleted {
-        Some(_) => draft.emit(id, Body::IssueRestored(Empty {})),
-        None => Ok(()),
+    if issue.deleted.is_none() {
+        return Err(changed_since(id, "deleted", Value::Null));
     }
+    draft.emit(id, Body::IssueRestored(Empty {}))?;
+    for on in &issue.dependencies {
+        if draft.state().issue(*on)?.is_none_or(|on| on.deleted.is_some()) {
+            draft.emit(id, Body::DepRemoved(Edge { on: *on }))?;
+        }
+    }
+    for key in issue.gates.keys().filter(|_| !issue.state.is_finished()) {
+        if draft.state().gate(key)?.is_none() {
+            draft.emit(id, Body::GateRemoved(GateRef::new(key)))?;
+        }
+    }
+    Ok(())
 }
 
-/// Deletes an issue that is as it was made.
-fn uncreate(draft: &mut Draft<'_>, event: &Event, issue: &Issue, new: &NewIssue) -> Decision {
-    let is_new = issue.comments.is_empty()
-        && issue.last_claim.is_none()
-        && issue.commits.is_empty()
-        && issue.state == new.state
-        && issue.title == new.title
-        && issue.description == new.description
-        && issue.gates.values().all(|verdict| verdict.status == GateStatus::Pending);
-    if !is_new {
-        let why = format!("the issue was worked on since, last by {} at {}", issue.updated_by, issue.updated_at);
-        return Err(final_for_all(event, &why, format!("jit issue log {}", issue.id.short())));
+/// Deletes issues that one commit made and that are as it left them: those first that no other of them waits for.
+fn uncreate(draft: &mut Draft<'_>, events: &[Event], created: Vec<(&Event, IssueId)>) -> Decision {
+    for (event, id) in &created {
+        let issue = draft.issue(*id)?;
+        if !is_as_made(&issue, events) {
+            let why = format!("the issue was worked on since, last by {} at {}", issue.updated_by, issue.updated_at);
+            return Err(final_for_all(event, &why, format!("jit issue log {}", id.short())));
+        }
     }
-    issue::delete(draft, &issue.id.into()).map(drop)
+    // How many of them wait for each (Kahn's algorithm). They do not wait for one another in a circle.
+    let mut waited_for: BTreeMap<IssueId, usize> = created.iter().map(|(_, id)| (*id, 0)).collect();
+    let mut waits: BTreeMap<IssueId, Vec<IssueId>> = BTreeMap::new();
+    for (_, id) in &created {
+        let on: Vec<IssueId> =
+            draft.issue(*id)?.dependencies.into_iter().filter(|on| waited_for.contains_key(on)).collect();
+        on.iter().for_each(|on| *waited_for.entry(*on).or_default() += 1);
+        waits.insert(*id, on);
+    }
+    let made_by: BTreeMap<IssueId, &Event> = created.into_iter().map(|(event, id)| (id, event)).collect();
+    let mut free: Vec<IssueId> = waited_for.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
+    while let Some(id) = free.pop() {
+        draft.undoing(made_by.get(&id).map(|event| event.id));
+        issue::delete(draft, &id.into())?;
+        for on in waits.remove(&id).unwrap_or_default() {
+            let left = waited_for.entry(on).or_default();
+            *left -= 1;
+            if *left == 0 {
+                free.push(on);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an issue says what it said after the commit with these events, which made it.
+fn is_as_made(issue: &Issue, events: &[Event]) -> bool {
+    let mut made = None;
+    for event in events.iter().filter(|event| event.issue == Some(issue.id)) {
+        let Ok(Some(body)) = event.body() else { return false };
+        made = match apply_to_issue(made, event, &body) {
+            Ok(after) => Some(after),
+            Err(_) => return false,
+        };
+    }
+    let updated = (issue.updated_at, issue.updated_by.clone());
+    made.is_some_and(|made| Issue { updated_at: updated.0, updated_by: updated.1, ..made } == *issue)
 }
 
 /// Gives the fields of an edit the values they had. Each must be as the edit left it.
@@ -177,6 +246,11 @@ fn unedit(draft: &mut Draft<'_>, issue: &Issue, edit: &Edit, earlier: &Issue) ->
     }
     if edit.priority.is_some_and(|priority| priority != issue.priority) {
         return Err(changed_since(id, "priority", issue.priority.as_str()));
+    }
+    let gone = edit.labels_added.iter().any(|label| !issue.labels.contains(label));
+    if gone || edit.labels_removed.iter().any(|label| issue.labels.contains(label)) {
+        let labels: Vec<&str> = issue.labels.iter().map(|label| label.as_str()).collect();
+        return Err(changed_since(id, "labels", labels));
     }
     let set = edit.context_set.iter().map(|(key, value)| (key, Some(value)));
     let unset = edit.context_unset.iter().map(|key| (key, None));
@@ -206,12 +280,23 @@ fn unedit(draft: &mut Draft<'_>, issue: &Issue, edit: &Edit, earlier: &Issue) ->
 }
 
 /// Brings an issue that is in the state `to` back to `from`; to ready where that needs a claim that has ended.
-fn reset_state(draft: &mut Draft<'_>, issue: &Issue, from: State, to: State) -> Decision {
+fn reset_state(draft: &mut Draft<'_>, event: &Event, issue: &Issue, (from, to): (State, State)) -> Decision {
     if issue.state != to {
         return Err(changed_since(issue.id, "state", issue.state.as_str()));
     }
-    let back = if from.may_be_claimed() && issue.claim.is_none() { State::Ready } else { from };
-    set_state(draft, issue, back, &Finish::default())
+    let claim_is_gone = from.may_be_claimed() && issue.claim.is_none();
+    let back = if claim_is_gone { State::Ready } else { from };
+    if !to.may_become(back) {
+        let why = format!("what is {to} does not become {back}");
+        return Err(final_for_all(event, &why, format!("jit issue update {} --state ready", issue.id.short())));
+    }
+    set_state(draft, issue, back, &Finish::default())?;
+    // Whoever held it holds it no more, so it is meant for nobody by that.
+    let holder = issue.last_claim.as_ref().map(|claim| &claim.by);
+    if claim_is_gone && issue.assignee.is_some() && issue.assignee.as_ref() == holder {
+        talk::assign(draft, &issue.id.into(), None)?;
+    }
+    Ok(())
 }
 
 fn reassign(draft: &mut Draft<'_>, issue: &Issue, now: Option<&Actor>, earlier: Option<Actor>) -> Decision {
@@ -225,7 +310,7 @@ fn reassign(draft: &mut Draft<'_>, issue: &Issue, now: Option<&Actor>, earlier: 
 /// Takes a gate off again that nobody has judged.
 fn ungate(draft: &mut Draft<'_>, issue: &Issue, key: &GateKey) -> Decision {
     match issue.gates.get(key) {
-        None => Ok(()),
+        None => Err(changed_since(issue.id, &format!("gates.{key}"), Value::Null)),
         Some(verdict) if verdict.status == GateStatus::Pending => {
             gate::remove(draft, &issue.id.into(), std::slice::from_ref(key)).map(drop)
         }

@@ -103,6 +103,11 @@ impl Table {
         self.rows().filter(|entry| entry.presence() == Presence::Living)
     }
 
+    /// The issues that are here, and those that were deleted.
+    pub fn known(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.rows().filter(|entry| matches!(entry.presence(), Presence::Living | Presence::Deleted))
+    }
+
     /// The row of an issue.
     pub fn find(&self, id: IssueId) -> Option<Entry<'_>> {
         self.number_of(&id.bytes()).map(|number| self.row(number))

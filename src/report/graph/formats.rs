@@ -47,7 +47,10 @@ pub fn dot(picture: &Picture<'_>) -> String {
 
 /// The graph in the language of Mermaid.
 pub fn mermaid(picture: &Picture<'_>) -> String {
-    let safe = |text: &str| text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;");
+    // `#` begins the name of a character there.
+    let safe = |text: &str| {
+        text.replace('#', "#35;").replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+    };
     let mut out = String::from("graph LR\n");
     let node = |at: usize, indent: &str| {
         let issue = picture.issues[at];

@@ -13,6 +13,8 @@ pub struct Picture<'t> {
     pub edges: Vec<(usize, usize)>,
     /// Labels, sorted, each with the issues that belong to it.
     pub groups: BTreeMap<&'t str, Vec<usize>>,
+    /// The group of each issue.
+    group_of: Vec<Option<usize>>,
 }
 
 impl<'t> Picture<'t> {
@@ -32,11 +34,15 @@ impl<'t> Picture<'t> {
                 }
             }
         }
-        Self { issues, edges, groups }
+        let mut group_of = vec![None; issues.len()];
+        for (group, members) in groups.values().enumerate() {
+            members.iter().for_each(|member| group_of[*member] = Some(group));
+        }
+        Self { issues, edges, groups, group_of }
     }
 
     /// The group of an issue.
     pub fn group(&self, issue: usize) -> Option<usize> {
-        self.groups.values().position(|members| members.contains(&issue))
+        self.group_of.get(issue).copied().flatten()
     }
 }

@@ -3,7 +3,7 @@
 //! The file `search-1` in the folder of local state reflects one folder of issues, which it names. A search brings it to
 //! the state it looks at by the difference of the two, as the index is.
 //!
-//! INVARIANT: the database is never the truth. What is missing, damaged or of another version is made anew; where it
+//! INVARIANT: the database is never the truth. What is missing, of another version, or noticed by SQLite as damaged is made anew; where it
 //! cannot be used at all, the texts go into memory for this one search. A search of the past leaves no trace in it.
 
 mod database;
@@ -73,13 +73,15 @@ impl Texts {
         if issue.deleted.is_some() {
             return None;
         }
+        // Characters that print nothing part words, and two of them mark what was found.
+        let plain = |text: &str| text.replace(|c: char| c.is_control() && c != '\n', " ");
         let comments: Vec<&str> = issue.comments.iter().map(|comment| comment.text.as_str()).collect();
         let context = issue.context.iter().filter(|(key, _)| *key != BASE);
         Some(Self {
             title: issue.title.to_string(),
-            description: issue.description.clone(),
-            comments: comments.join("\n\n"),
-            context: context.map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join("\n"),
+            description: plain(&issue.description),
+            comments: plain(&comments.join("\n\n")),
+            context: plain(&context.map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join("\n")),
         })
     }
 }
