@@ -57,6 +57,11 @@ fn time_size(dir: &Path, size: usize, runs: usize) -> Vec<Row> {
     tracker.set(&["mirror.enabled", "true"]);
     rows.push(("from a change to the line of watch".to_owned(), time_watch(&tracker, runs)));
     rows.push(("first scan, no index: status".to_owned(), time_first_scan(&tracker, runs.div_ceil(12))));
+    tracker.set(&["mirror.enabled", "false"]);
+    let [applied, again] = time_apply(&tracker, runs.div_ceil(12));
+    rows.push(("apply of 1,000 new issues, no mirror".to_owned(), applied));
+    rows.push(("the same plan again".to_owned(), again));
+    tracker.set(&["mirror.enabled", "true"]);
     rows.push(("import of as many, with mirror".to_owned(), vec![tracker.imported]));
     throughput(&tracker, if runs < 10 { 2 } else { 25 });
     tracker.print_sizes();
@@ -146,6 +151,25 @@ fn time_catching_up(tracker: &Tracker, runs: usize, how: &str) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// Plans of 1,000 issues, each applied and applied again.
+fn time_apply(tracker: &Tracker, runs: usize) -> [Vec<Duration>; 2] {
+    let file = tracker.dir.join(".git/plan.json");
+    let mut times = [Vec::new(), Vec::new()];
+    for run in 0..runs {
+        let issue = |n: usize| {
+            let on = if n.is_multiple_of(10) { String::new() } else { format!("\"k{}\"", n - 1) };
+            format!("{{\"key\":\"k{n}\",\"title\":\"Planned {n}\",\"depends_on\":[{on}],\"labels\":[\"area/plans\"]}}")
+        };
+        let issues: Vec<String> = (0..1000).map(issue).collect();
+        let plan = format!("{{\"name\":\"p{run}\",\"issues\":[{}]}}", issues.join(","));
+        std::fs::write(&file, plan).expect("a plan can be written");
+        for times in &mut times {
+            times.push(time(&mut jit(&tracker.dir, &["apply", ".git/plan.json"])));
+        }
+    }
+    times
 }
 
 /// From the end of a process that changes something to the line that `jit watch` prints of it.

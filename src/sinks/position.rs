@@ -1,5 +1,6 @@
 //! How far a sink has come.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -15,9 +16,10 @@ pub struct Position {
     /// Everything in the history of these commits is dealt with. Several while histories that were joined are told one
     /// after the other.
     pub ends: Vec<String>,
-    /// The commit that is being told, and how many of its events are dealt with.
+    /// Commits of which some events are dealt with, and how many: one as a rule, more when another history was joined
+    /// before one of them.
     #[serde(default)]
-    pub within: Option<(String, usize)>,
+    pub within: BTreeMap<String, usize>,
     /// How many events were delivered.
     #[serde(default)]
     pub delivered: u64,
@@ -62,7 +64,7 @@ impl Position {
 
     /// How many of the first events of a commit are dealt with.
     pub fn done_in(&self, commit: &CommitId) -> usize {
-        self.within.as_ref().filter(|(within, _)| *within == commit.0).map_or(0, |(_, count)| *count)
+        self.within.get(&commit.0).copied().unwrap_or(0)
     }
 
     /// Nothing is wrong any more.
@@ -72,7 +74,7 @@ impl Position {
 
     /// An event of a commit is dealt with.
     pub fn pass_event(&mut self, commit: &CommitId, count: usize) {
-        self.within = Some((commit.0.clone(), count));
+        self.within.insert(commit.0.clone(), count);
         self.clear_failure();
     }
 
@@ -80,6 +82,6 @@ impl Position {
     pub fn pass_commit(&mut self, info: &CommitInfo) {
         self.ends.retain(|end| !info.parents.iter().any(|parent| parent.0 == *end));
         self.ends.push(info.id.0.clone());
-        self.within = None;
+        self.within.remove(&info.id.0);
     }
 }
