@@ -10,7 +10,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 
 use crate::domain::id::IdPrefix;
-use crate::domain::name::{Actor, GateKey, Label};
+use crate::domain::name::{Actor, GateKey, Label, SinkName};
 use crate::domain::query::{Sort, first};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::{Priority, State};
@@ -22,6 +22,7 @@ use crate::report::Report;
 use crate::report::admin::Page;
 use crate::report::progress::Bar;
 use crate::session::{Caller, Session, View};
+use crate::sinks::Sinks;
 
 /// The variable by which a shell asks for completions.
 const VARIABLE: &str = "_JIT_COMPLETE";
@@ -101,6 +102,8 @@ fn with_value(arg: Arg) -> Arg {
         arg.add(ArgValueCompleter::new(labels))
     } else if is(TypeId::of::<Actor>()) {
         arg.add(ArgValueCompleter::new(actors))
+    } else if is(TypeId::of::<SinkName>()) {
+        arg.add(ArgValueCompleter::new(sinks))
     } else if is(TypeId::of::<State>()) {
         named(arg, State::ALL.iter().map(|state| state.as_str()))
     } else if is(TypeId::of::<Priority>()) {
@@ -151,6 +154,11 @@ fn gates(current: &OsStr) -> Vec<CompletionCandidate> {
     let keys = view.state.gate_keys().unwrap_or_default();
     let title = |key: &GateKey| view.state.gate(key).ok().flatten().map(|gate| gate.title).unwrap_or_default();
     keys.iter().filter_map(|key| offer(current, key.as_str(), &title(key))).collect()
+}
+
+fn sinks(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some((session, _)) = view() else { return Vec::new() };
+    Sinks::of(&session).names().iter().filter_map(|name| offer(current, name.as_str(), "")).collect()
 }
 
 fn labels(current: &OsStr) -> Vec<CompletionCandidate> {

@@ -297,7 +297,7 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
             None,
         ),
         Some(Command::Apply(apply::Apply { schema: true, .. })) => alone(&printer, Ok(apply::schema())),
-        Some(Command::Help(help)) => alone(&printer, help.run()),
+        Some(Command::Help(help)) => alone(&printer, help.run(environment.path.as_deref())),
         Some(Command::Completions(completions)) => alone(&printer, completions.run()),
         Some(Command::Man(man)) => alone(&printer, man.run()),
         Some(Command::Coordinator(coordinator::Coordinator::RunAgent(command))) => alone(&printer, command.run()),

@@ -19,7 +19,7 @@ use crate::store::StoreError;
 ///
 /// Prints the ids of those that have. Exits 7 when the time is over, and 4 as soon as one cannot come there any more:
 /// it was deleted, or ended otherwise. Woken by the system when the tracker changes; what happens in other clones is
-/// seen once it was fetched. Reads the issues named whenever the tracker has changed.
+/// seen once it has been fetched. Reads the issues named whenever the tracker has changed.
 #[derive(Args, Debug)]
 pub struct Wait {
     /// The issues

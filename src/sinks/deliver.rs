@@ -14,7 +14,7 @@ use crate::error::{Class, Error, Result};
 use crate::session::{Session, View};
 use crate::store::{Backend, CommitInfo, StoreError, ancestry, events};
 
-use super::send::send;
+use super::send::{scratch_name, send};
 use super::{Position, Sink, Sinks};
 
 /// After a failure the next try waits this long, twice as long after each further one.
@@ -54,6 +54,8 @@ pub fn deliver(
     if sinks.get(&sink.name).ok().as_ref() != Some(sink) {
         return Ok(Delivery::Changed);
     }
+    sinks.sweep(&scratch_name(sink));
+    let dir = place(session);
     let file = sinks.position_file(&sink.name);
     let mut position = Position::read(&file)?;
     let view = session.view()?;
@@ -66,7 +68,7 @@ pub fn deliver(
                 return Ok(Delivery::Stopped(delivered));
             }
             if choice.wants(event) {
-                if let Err(why) = send(sink, event, &document(&info, event), &place(session), stop) {
+                if let Err(why) = send(sink, event, &document(&info, event), (&dir, sinks.folder()), stop) {
                     if stop.load(Ordering::Relaxed) {
                         return Ok(Delivery::Stopped(delivered));
                     }

@@ -11,7 +11,7 @@ mod send;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,20 @@ impl Sinks {
 
     fn file(&self, name: &SinkName) -> PathBuf {
         self.folder.join(format!("{name}.json"))
+    }
+
+    /// Where they stand.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Takes files away that begin so: what somebody who was killed has left.
+    pub fn sweep(&self, beginning: &str) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(beginning)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Where the position of a sink is kept.

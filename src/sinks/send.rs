@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use tempfile::NamedTempFile;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
@@ -24,9 +25,21 @@ const TOLD: usize = 300;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Delivers one event, whose document is `body`. Errors say why it was not taken.
-pub fn send(sink: &Sink, event: &Event, body: &[u8], dir: &Path, stop: &AtomicBool) -> Result<(), String> {
+///
+/// Commands run in `dir`; the file with the event stands in `scratch` as long as one runs.
+pub fn send(
+    sink: &Sink,
+    event: &Event,
+    body: &[u8],
+    (dir, scratch): (&Path, &Path),
+    stop: &AtomicBool,
+) -> Result<(), String> {
     match &sink.target {
-        Target::Exec(command) => exec(sink, command, event, body, dir, stop),
+        Target::Exec(command) => {
+            let written = written(sink, body, scratch);
+            let file = written.map_err(|why| format!("the event could not be written to a file: {why}"))?;
+            exec(sink, command, event, file.path(), dir, stop)
+        }
         Target::Url(url) => {
             let (sink, url, event, body) = (sink.clone(), url.clone(), event.clone(), body.to_vec());
             while_wanted(stop, move || post(&sink, &url, &event, &body))
@@ -34,18 +47,25 @@ pub fn send(sink: &Sink, event: &Event, body: &[u8], dir: &Path, stop: &AtomicBo
     }
 }
 
-fn exec(sink: &Sink, command: &str, event: &Event, body: &[u8], dir: &Path, stop: &AtomicBool) -> Result<(), String> {
-    let written = tempfile::Builder::new().prefix("jit-event-").tempfile().and_then(|mut file| {
-        file.write_all(body)?;
-        Ok(file)
-    });
-    let file = written.map_err(|why| format!("the event could not be written to a file: {why}"))?;
+/// How the names of files with events begin, for one sink.
+pub fn scratch_name(sink: &Sink) -> String {
+    format!("event-{}-", sink.name)
+}
+
+/// An event as a file, gone with the value.
+fn written(sink: &Sink, body: &[u8], scratch: &Path) -> std::io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix(&scratch_name(sink)).tempfile_in(scratch)?;
+    file.write_all(body)?;
+    Ok(file)
+}
+
+fn exec(sink: &Sink, command: &str, event: &Event, file: &Path, dir: &Path, stop: &AtomicBool) -> Result<(), String> {
     let text = |text: String| OsString::from(text);
     let variables = [
         ("JIT_SINK", text(sink.name.to_string())),
         ("JIT_EVENT", text(event.event.clone())),
         ("JIT_EVENT_ID", text(event.id.to_string())),
-        ("JIT_EVENT_FILE", file.path().as_os_str().to_owned()),
+        ("JIT_EVENT_FILE", file.as_os_str().to_owned()),
         ("JIT_ISSUE", text(event.issue.map(|id| id.to_string()).unwrap_or_default())),
     ];
     // stdin is taken by what ends the command with this process.
@@ -114,4 +134,16 @@ fn signature(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key may have any length");
     mac.update(body);
     mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_the_one_that_receivers_of_webhooks_know() {
+        // The example of GitHub's documentation.
+        let expected = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        assert_eq!(signature("It's a Secret to Everybody", b"Hello, World!"), expected);
+    }
 }

@@ -302,6 +302,8 @@ fn a_worktree_is_made_for_each_assignment_and_stays_as_long_as_it_holds_work() {
     std::fs::write(pool.repo.outside().join("dirty"), "").unwrap();
     let other = pool.repo.ready("dirty");
     until("it is done", || pool.count("done") == 2);
+    // A coordinator that runs settles what its agents leave; one that was stopped leaves that to the next.
+    until("its end is settled", || pool.left().is_empty());
     pool.repo.jit(&["coordinator", "stop"]).ok();
     assert_eq!(worktrees(), 1);
     assert!(pool.repo.outside().join("work-worktrees").join(&other[..8]).join("file").exists());

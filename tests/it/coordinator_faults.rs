@@ -160,6 +160,8 @@ fn a_repository_that_is_moved_takes_its_agents_along() {
     moved.jit(&["coordinator", "start"]).ok();
     std::fs::write(&flag, "").unwrap();
     until("it is done", || moved.issue(&id)["state"] == "done");
+    let assignments = moved.path().join(".git/jit-coordinator/assignments");
+    until("its end is settled", || std::fs::read_dir(&assignments).unwrap().next().is_none());
     let status = moved.jit(&["coordinator", "status", "--json"]).ok().json();
     assert_eq!((&status["running"], &status["problems"]), (&json!(true), &json!([])));
     moved.jit(&["coordinator", "stop"]).ok();

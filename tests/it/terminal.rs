@@ -126,6 +126,8 @@ fn completions_know_commands_options_ids_gates_labels_and_actors() {
     has(&["list", "--assignee", "cop"], "copilot:worker-1");
     has(&["list", "--state", "in"], "in_progress");
     has(&["issue", "create", "x", "--priority", "c"], "critical");
+    repo.jit(&["sink", "add", "chat", "--exec", "true"]).ok();
+    has(&["sink", "rm", "c"], "chat");
     has(&["graph", "export", "--format", "s"], "svg");
     assert_eq!(offered(&repo, &["issue", "show", "zzz"]), Vec::<String>::new());
     let outside = Repo::bare_folder();

@@ -48,7 +48,7 @@ pub struct Tail {
 /// Show the events that fit, oldest first
 ///
 /// What merges set anew (`issue.merged`) is shown with `--type issue.merged`. With --json one object a line; its `cursor`
-/// is what to give to --since-cursor to go on after it, or null in the midst of what belongs together. A filter
+/// is what to give to --since-cursor to go on after it, or null while its commit has more events to come. A filter
 /// chooses issues as they are now. Reads the commits back to --since or the cursor, or to the beginning; with --issue only
 /// messages, and the events of the commits that name the issue; with --filter also the index.
 #[derive(Args, Debug)]

@@ -67,7 +67,7 @@ pub struct Roots {
     at: AtArg,
 }
 
-/// Show the longest chain of unfinished issues: what takes the most steps
+/// Show the longest chain of unfinished issues
 ///
 /// In the order of work, the first to be done first; each unfinished issue is a step. With an id the longest chain that
 /// ends in it, without one of all. Reads the index.

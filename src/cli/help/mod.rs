@@ -2,6 +2,8 @@
 
 mod topics;
 
+use std::ffi::OsStr;
+
 use clap::{Args, CommandFactory};
 
 use crate::error::{Class, Error, Result};
@@ -22,7 +24,7 @@ pub struct Help {
 
 impl Help {
     /// Runs the command.
-    pub fn run(self) -> Result<Report> {
+    pub fn run(self, path: Option<&OsStr>) -> Result<Report> {
         if let [word] = self.words.as_slice()
             && let Some(topic) = TOPICS.iter().find(|topic| topic.name == word)
         {
@@ -32,7 +34,7 @@ impl Help {
         root.build();
         let mut text = find(&root, &self.words)?.clone().render_long_help().to_string();
         if self.words.is_empty() {
-            text.push_str(&format!("\n{}", topics()));
+            text.push_str(&format!("\n{}{}", topics(), super::plugin::listed(path)));
         }
         Ok(Report::Page(Page { topic: self.words.join(" "), text }))
     }

@@ -8,6 +8,7 @@ use super::Metrics;
 pub fn csv(metrics: &Metrics) -> String {
     let mut lines = Lines { writer: csv::Writer::from_writer(Vec::new()) };
     lines.put(["metric", "of", "part", "value"]);
+    lines.put(["window_seconds", "", "", &(metrics.days * 86_400.0).to_string()]);
     for (state, count) in metrics.issues.all() {
         lines.number("issues", state, "", count);
     }

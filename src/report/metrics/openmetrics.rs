@@ -78,6 +78,10 @@ impl Families {
                 self.sample("jit_gate_verdicts", &[("gate", gate.gate.as_str()), ("what", what)], count as f64);
             }
         }
+        self.family("jit_gate_pass_rate", "Passed verdicts among all, from 0 to 1.");
+        for gate in &metrics.gates {
+            self.sample("jit_gate_pass_rate", &[("gate", gate.gate.as_str())], gate.pass_rate);
+        }
         self.family("jit_gate_duration_seconds", "How long runs of gates took.");
         for gate in &metrics.gates {
             self.spread("jit_gate_duration_seconds", &[("gate", gate.gate.as_str())], &gate.duration);
