@@ -10,6 +10,7 @@
 //! - [`session`] opens the repository and reads the environment, once.
 //! - [`domain`] holds the rules: pure functions from a snapshot and a context to events or a refusal.
 //! - [`store`] turns events into one commit and swaps the ref; only its `git` folder names gix.
+//! - [`history`] asks the past: events after a cursor, who set what, what can be undone, how work went.
 //! - [`gates`] runs what judges, and says which commands may run at all.
 //! - [`hooks`] is what git calls; [`verify`] asks whether commits are what their issues want.
 //! - [`sync`] makes one tracker of many clones, by plain git.
@@ -28,6 +29,7 @@ pub mod error;
 mod file_lock;
 pub mod gates;
 mod git_process;
+pub mod history;
 pub mod hooks;
 pub mod land;
 pub mod mirror;

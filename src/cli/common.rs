@@ -1,7 +1,6 @@
 //! What several commands share: arguments, reading texts, and giving back changed issues.
 
 use std::io::Read as _;
-use std::rc::Rc;
 use std::str::FromStr;
 
 use clap::Args;
@@ -12,7 +11,6 @@ use crate::domain::limits::TEXT_BYTES;
 use crate::domain::name::Label;
 use crate::domain::plan::RESERVED;
 use crate::domain::snapshot::{Read, Snapshot};
-use crate::domain::table::Table;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::issue::{Changed, IssueDoc, IssueRef, say};
@@ -178,15 +176,6 @@ fn changed_issues(session: &Session, change: &Change) -> Result<Vec<IssueDoc>> {
     };
     let issues: Read<_> = change.subjects.iter().map(read).collect();
     Ok(issues.map_err(StoreError::from)?)
-}
-
-/// A summary of every issue, with a notice for each object that could not be read.
-pub fn table(session: &Session, state: &dyn Snapshot) -> Result<Rc<Table>> {
-    let table = state.table().map_err(StoreError::from)?;
-    for damaged in table.damaged() {
-        session.notice(format!("passed over {damaged}; jit fsck says more"));
-    }
-    Ok(table)
 }
 
 /// Refuses an empty list of changes.

@@ -12,7 +12,7 @@ use crate::session::{Session, View};
 use crate::store::{StoreError, exchange};
 
 use super::at::AtArg;
-use super::common::{FilterArg, table};
+use super::common::FilterArg;
 
 /// Write every gate and issue to stdout, one JSON document a line
 ///
@@ -32,7 +32,7 @@ impl Export {
     pub fn run(self, session: &Session) -> Result<Report> {
         let filter = self.filter.read(session)?;
         let view = self.at.view(session)?;
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         Ok(Report::Lines(Box::new(move |out| {
             let fits =
                 |id| table.find(id).is_some_and(|entry| filter.as_ref().is_none_or(|filter| filter.accepts(entry)));

@@ -15,7 +15,7 @@ use crate::session::{Session, View};
 use crate::store::StoreError;
 
 use super::at::AtArg;
-use super::common::{FilterArg, table};
+use super::common::FilterArg;
 use super::issue::list::listing;
 
 /// Ask for issues by what they are
@@ -142,7 +142,7 @@ impl Query {
             Query::Questions(OpenQuestions { filter, at }) => {
                 let filter = filter.read(session)?;
                 let view = at.view(session)?;
-                let table = table(session, &view.state)?;
+                let table = session.table(&view.state)?;
                 Ok(Report::Questions(questions(&view, &table, filter.as_ref())?))
             }
         }
@@ -166,7 +166,7 @@ impl Ready {
 
 fn select(session: &Session, view: View, limit: Limit, wanted: impl Fn(Entry<'_>) -> bool) -> Result<IssueList> {
     let filter = limit.filter.read(session)?;
-    let table = table(session, &view.state)?;
+    let table = session.table(&view.state)?;
     let fits = |issue: Entry<'_>| filter.as_ref().is_none_or(|filter| filter.accepts(issue));
     listing(view, &table, Sort::Priority, (limit.limit, limit.full), |issue| wanted(issue) && fits(issue))
 }

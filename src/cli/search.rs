@@ -12,7 +12,6 @@ use crate::session::Session;
 use crate::store::search::Wanted;
 
 use super::at::AtArg;
-use super::common::table;
 use super::issue::conditions::Conditions;
 
 /// Search the texts of issues: titles, descriptions, comments and context
@@ -53,7 +52,7 @@ impl Search {
         })?;
         let criteria = self.conditions.read(session)?;
         let view = self.at.view(session)?;
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         let fits = |id| table.find(id).is_some_and(|issue| criteria.accepts(issue));
         let wanted: Option<Wanted<'_>> = if criteria.is_empty() { None } else { Some(&fits) };
         let limit = if self.limit == 0 { usize::MAX } else { self.limit };

@@ -11,7 +11,6 @@ use crate::store::StoreError;
 use crate::sync;
 
 use super::at::AtArg;
-use super::common::table;
 use super::query::questions;
 
 /// Show the state of work at a glance
@@ -28,7 +27,7 @@ impl Status {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let view = self.at.view(session)?;
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         let questions = questions(&view, &table, None)?;
         let mut overview = Overview::of(&table, questions, &view.commit.0);
         if self.at.at.is_none() {

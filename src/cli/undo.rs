@@ -1,20 +1,17 @@
 //! `jit undo`.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 
-use crate::domain::event::Event;
 use crate::domain::id::EventId;
-use crate::domain::name::Actor;
 use crate::domain::ops;
-use crate::error::{Class, Error, Result};
+use crate::error::Result;
+use crate::history::{Wanted, find, with_id};
 use crate::report::Report;
 use crate::report::event::EventDoc;
 use crate::report::undo::Undone;
 use crate::session::Session;
-use crate::store::message::Trailers;
-use crate::store::{Backend, CommitId, CommitInfo, StoreResult, Walk, events};
+use crate::store::{Backend, CommitId};
+use crate::sync::claims::publish_end;
 
 use super::common::Force;
 
@@ -36,11 +33,8 @@ pub struct Undo {
     force: Force,
 }
 
-/// Events of one commit that are to be undone.
-struct Target {
-    info: CommitInfo,
-    events: Vec<Event>,
-}
+/// How often it is looked anew for what is to be undone, while others change the tracker.
+const TRIES: usize = 20;
 
 impl Undo {
     /// Runs the command.
@@ -76,7 +70,7 @@ impl Undo {
 
     fn attempt(&self, session: &Session, wanted: &Wanted, tip: &CommitId) -> Result<Report> {
         let manners = self.force.manners();
-        let Some(target) = find(session, tip, wanted)? else { return Err(nothing(wanted)) };
+        let target = find(session, tip, wanted)?;
         let undone: Vec<EventDoc> =
             target.events.iter().map(|event| EventDoc::new(&target.info.id, event.clone())).collect();
         let parent = target.info.parents.first().unwrap_or(&target.info.id).clone();
@@ -92,7 +86,7 @@ impl Undo {
             let change =
                 session.change("undo", &manners, |draft| ops::undo::undo(draft, &target.events, &before.state));
             change.map(|change| {
-                crate::sync::claims::publish_end(session, &change);
+                publish_end(session, &change);
                 said.clone_from(&change.events);
                 change.commit
             })
@@ -108,100 +102,14 @@ impl Undo {
     }
 }
 
-/// How often it is looked anew for what is to be undone, while others change the tracker.
-const TRIES: usize = 20;
-
 /// What an earlier operation with the same key came to. Refused when that was another request.
 fn again(session: &Session, force: &Force, tip: &CommitId) -> Result<Report> {
     let change = session.change("undo", &force.manners(), |_| Ok(Vec::new()))?;
     let mut undone = Vec::new();
     for id in change.events.iter().filter_map(|event| event.undoes) {
         if undone.iter().all(|known: &EventDoc| known.id != id) {
-            undone.extend(by_id(session, tip, id)?);
+            undone.extend(with_id(session, tip, id)?.map(|(commit, event)| EventDoc::new(&commit, event)));
         }
     }
     Ok(Report::Undone(Undone::new(undone, change.events, &change.commit, false)))
-}
-
-/// An event by its id.
-fn by_id(session: &Session, tip: &CommitId, id: EventId) -> Result<Option<EventDoc>> {
-    let mut found = None;
-    session.store.walk(tip, None, &mut |info| {
-        if id.time().is_none_or(|time| info.time == time) {
-            let all = events::all(&session.store.tree(&info.id)?, &info.id)?;
-            found = all.into_iter().find(|event| event.id == id).map(|event| EventDoc::new(&info.id, event));
-        }
-        let passed = id.time().is_some_and(|time| info.time < time);
-        Ok(if found.is_some() || passed { Walk::Stop } else { Walk::On })
-    })?;
-    Ok(found)
-}
-
-/// What is to be undone.
-enum Wanted {
-    /// The newest change of an actor that is not undone yet.
-    Newest(Actor),
-    /// One event.
-    Event(EventId),
-    /// The events of a commit.
-    Commit(CommitId),
-}
-
-fn nothing(wanted: &Wanted) -> Error {
-    let (code, message) = match wanted {
-        Wanted::Newest(actor) => ("nothing_to_undo", format!("{actor} has made no change that is not undone already")),
-        Wanted::Event(event) => ("event_not_found", format!("the tracker has no event {event}")),
-        Wanted::Commit(commit) => {
-            ("commit_not_found", format!("{} is no commit in the history of the tracker", commit.short()))
-        }
-    };
-    Error::new(Class::NotFound, code, message).hint("jit log lists the changes, jit events query --json their events")
-}
-
-/// The events that are wanted, without those that are undone already: none of them left for what is.
-fn find(session: &Session, tip: &CommitId, wanted: &Wanted) -> Result<Option<Target>> {
-    // What is undone, by an undo that is not undone itself: the newest is seen first.
-    let mut undone: BTreeSet<EventId> = BTreeSet::new();
-    let mut found = None;
-    session.store.walk(tip, None, &mut |info| {
-        let trailers = Trailers::parse(&info.message);
-        let is_undo = trailers.command.as_deref() == Some("undo");
-        if let Wanted::Event(event) = wanted
-            && event.time().is_some_and(|time| info.time < time)
-        {
-            return Ok(Walk::Stop);
-        }
-        let here = match wanted {
-            Wanted::Newest(actor) => trailers.actor.as_deref() == Some(actor.as_str()) && !is_undo,
-            Wanted::Event(event) => event.time().is_none_or(|time| info.time == time),
-            Wanted::Commit(commit) => info.id == *commit,
-        };
-        if !here && !is_undo {
-            return Ok(Walk::On);
-        }
-        let all = events::all(&session.store.tree(&info.id)?, &info.id)?;
-        if here && let Some(target) = target(info, &all, wanted, &undone)? {
-            found = Some(target);
-            return Ok(Walk::Stop);
-        }
-        let opposites = all.iter().filter(|event| !undone.contains(&event.id)).filter_map(|event| event.undoes);
-        let opposites: Vec<EventId> = opposites.collect();
-        undone.extend(opposites);
-        Ok(Walk::On)
-    })?;
-    Ok(found)
-}
-
-/// The events of a commit that are wanted and stand.
-fn target(info: CommitInfo, all: &[Event], wanted: &Wanted, undone: &BTreeSet<EventId>) -> StoreResult<Option<Target>> {
-    let named = |event: &&Event| match wanted {
-        Wanted::Event(id) => event.id == *id,
-        Wanted::Newest(_) | Wanted::Commit(_) => true,
-    };
-    let named: Vec<&Event> = all.iter().filter(named).collect();
-    let events: Vec<Event> =
-        named.iter().filter(|event| !undone.contains(&event.id)).map(|event| (*event).clone()).collect();
-    // A change that was named and is undone already is found, with nothing left to do.
-    let is_there = if matches!(wanted, Wanted::Newest(_)) { !events.is_empty() } else { !named.is_empty() };
-    Ok(is_there.then_some(Target { info, events }))
 }

@@ -8,7 +8,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{EventId, IssueId};
 use crate::domain::name::Actor;
 use crate::domain::time::Timestamp;
-use crate::store::CommitId;
+use crate::history::Origin;
 
 use super::Render;
 use super::text::{Text, clean, table};
@@ -43,18 +43,10 @@ pub struct Blamed {
     pub commit: String,
 }
 
-impl Blamed {
-    /// A field that an event of a commit has set.
-    pub fn new(field: String, value: Value, event: &Event, commit: &CommitId) -> Self {
-        Self {
-            field,
-            value,
-            by: event.actor.clone(),
-            at: event.ts,
-            event: event.event.clone(),
-            event_id: event.id,
-            commit: commit.0.clone(),
-        }
+impl From<Origin> for Blamed {
+    fn from(origin: Origin) -> Self {
+        let Origin { part, value, event: Event { actor, ts, event, id, .. }, commit } = origin;
+        Self { field: part, value, by: actor, at: ts, event, event_id: id, commit: commit.0 }
     }
 }
 

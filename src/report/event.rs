@@ -9,6 +9,7 @@ use crate::domain::id::{EventId, IssueId};
 use crate::domain::name::{Actor, OpId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
+use crate::history::Told;
 use crate::store::CommitId;
 
 use super::text::{Text, clean};
@@ -67,6 +68,12 @@ impl EventDoc {
             clean(&summary(&self.data))
         );
         text.line(line.trim_end());
+    }
+}
+
+impl From<Told> for EventDoc {
+    fn from(told: Told) -> Self {
+        Self { cursor: told.cursor.map(|commit| commit.0), ..Self::new(&told.commit, told.event) }
     }
 }
 

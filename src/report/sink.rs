@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::event::Event;
 use crate::domain::id::EventId;
 use crate::domain::name::{Actor, SinkName};
 use crate::domain::time::Timestamp;
 use crate::error::Class;
-use crate::sinks::{Position, Sink, Target};
+use crate::sinks::{Position, Sink, Target, Word, without_password};
 
 use super::Render;
 use super::text::{Text, clean, table};
@@ -31,7 +30,7 @@ pub struct SinkDoc {
     pub name: SinkName,
     /// The command that takes events; `null` for an address.
     pub exec: Option<String>,
-    /// The address that takes events; `null` for a command.
+    /// The address that takes events, without its password; `null` for a command.
     pub url: Option<String>,
     /// The names of events it takes; none for all.
     pub types: Vec<String>,
@@ -60,7 +59,7 @@ impl SinkDoc {
     pub fn new(sink: &Sink, position: &Position, pending: Option<usize>) -> Self {
         let (exec, url) = match &sink.target {
             Target::Exec(command) => (Some(command.clone()), None),
-            Target::Url(url) => (None, Some(url.clone())),
+            Target::Url(url) => (None, Some(without_password(url))),
         };
         Self {
             name: sink.name.clone(),
@@ -172,20 +171,13 @@ pub struct Told {
 }
 
 impl Told {
-    /// An event was taken.
-    pub fn delivered(sink: &SinkName, event: &Event) -> Self {
-        Self {
-            sink: sink.clone(),
-            event: Some(event.event.clone()),
-            event_id: Some(event.id),
-            failures: None,
-            error: None,
+    /// What is told of a sink.
+    pub fn new(sink: SinkName, word: Word) -> Self {
+        let nothing = Self { sink, event: None, event_id: None, failures: None, error: None };
+        match word {
+            Word::Delivered(event) => Self { event_id: Some(event.id), event: Some(event.event), ..nothing },
+            Word::Failed(failures, why) => Self { failures, error: Some(why), ..nothing },
         }
-    }
-
-    /// Something went wrong.
-    pub fn failed(sink: &SinkName, failures: Option<u32>, why: &str) -> Self {
-        Self { sink: sink.clone(), event: None, event_id: None, failures, error: Some(why.to_owned()) }
     }
 
     /// It in a line.

@@ -1,5 +1,9 @@
 //! States of the tracker: at its tip, at a commit, at a time.
 
+use std::rc::Rc;
+
+use crate::domain::snapshot::Snapshot;
+use crate::domain::table::Table;
 use crate::domain::time::{Timestamp, parse_moment};
 use crate::error::{Class, Error, Result};
 use crate::store::git::GitTree;
@@ -49,6 +53,15 @@ impl Session {
             Err(StoreError::Unreadable(_)) => Err(StoreError::NoRevision(revision.to_owned()).into()),
             opened => Ok(View { commit, state: opened? }),
         }
+    }
+
+    /// A summary of every issue of a state, with a notice for each object that could not be read.
+    pub fn table(&self, state: &dyn Snapshot) -> Result<Rc<Table>> {
+        let table = state.table().map_err(StoreError::from)?;
+        for damaged in table.damaged() {
+            self.notice(format!("passed over {damaged}; jit fsck says more"));
+        }
+        Ok(table)
     }
 
     /// The state at a commit.

@@ -1,16 +1,13 @@
 //! Delivering to one sink what it has not had yet.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::domain::event::Event;
-use crate::domain::filter::{self, Filter};
-use crate::domain::id::IssueId;
-use crate::domain::snapshot::Snapshot;
-use crate::domain::table::Entry;
+use crate::domain::filter;
 use crate::error::{Class, Error, Result};
+use crate::history::Choice;
 use crate::session::{Session, View};
 use crate::store::{Backend, CommitInfo, StoreError, ancestry, events};
 
@@ -39,8 +36,8 @@ pub enum Delivery {
 
 /// Delivers what a sink has not had yet, in order, until all is delivered or one event fails.
 ///
-/// Waits for its turn, at most `patience`. `told` is called after each event. The position is written down after each, so that after a kill at most one event
-/// is delivered again. Reads the commits since the position, with their events.
+/// Waits for its turn, at most `patience`. `told` is called after each event. The position is written down after each,
+/// so that after a kill at most one event is delivered again. Reads the commits since the position, with their events.
 pub fn deliver(
     session: &Session,
     sink: &Sink,
@@ -54,12 +51,13 @@ pub fn deliver(
     if sinks.get(&sink.name).ok().as_ref() != Some(sink) {
         return Ok(Delivery::Changed);
     }
-    sinks.sweep(&scratch_name(sink));
+    sinks.sweep(&scratch_name(&sink.name));
     let dir = place(session);
     let file = sinks.position_file(&sink.name);
     let mut position = Position::read(&file)?;
     let view = session.view()?;
-    let choice = Choice::of(session, sink, &view)?;
+    let choice = choice(sink, session)?;
+    let about = choice.about(session, &view)?;
     let mut delivered = 0;
     for info in news(session, &position, &view)? {
         let all = events::all(&session.store.tree(&info.id)?, &info.id).map_err(StoreError::from)?;
@@ -67,7 +65,7 @@ pub fn deliver(
             if stop.load(Ordering::Relaxed) {
                 return Ok(Delivery::Stopped(delivered));
             }
-            if choice.wants(event) {
+            if choice.accepts(event, about.as_ref()) {
                 if let Err(why) = send(sink, event, &document(&info, event), (&dir, sinks.folder()), stop) {
                     if stop.load(Ordering::Relaxed) {
                         return Ok(Delivery::Stopped(delivered));
@@ -105,10 +103,15 @@ pub fn skip(session: &Session, sink: &Sink) -> Result<Option<String>> {
     let file = sinks.position_file(&sink.name);
     let mut position = Position::read(&file)?;
     let view = session.view()?;
-    let choice = Choice::of(session, sink, &view)?;
+    let choice = choice(sink, session)?;
+    let about = choice.about(session, &view)?;
     for info in news(session, &position, &view)? {
         let all = events::all(&session.store.tree(&info.id)?, &info.id).map_err(StoreError::from)?;
-        let next = all.iter().enumerate().skip(position.done_in(&info.id)).find(|(_, event)| choice.wants(event));
+        let next = all
+            .iter()
+            .enumerate()
+            .skip(position.done_in(&info.id))
+            .find(|(_, event)| choice.accepts(event, about.as_ref()));
         if let Some((at, event)) = next {
             position.pass_event(&info.id, at + 1);
             position.write(&file)?;
@@ -121,11 +124,13 @@ pub fn skip(session: &Session, sink: &Sink) -> Result<Option<String>> {
 
 /// How many events wait to be delivered.
 pub fn pending(session: &Session, sink: &Sink, position: &Position, view: &View) -> Result<usize> {
-    let choice = Choice::of(session, sink, view)?;
+    let choice = choice(sink, session)?;
+    let about = choice.about(session, view)?;
     let mut count = 0;
     for info in news(session, position, view)? {
         let all = events::all(&session.store.tree(&info.id)?, &info.id).map_err(StoreError::from)?;
-        count += all.iter().skip(position.done_in(&info.id)).filter(|event| choice.wants(event)).count();
+        count +=
+            all.iter().skip(position.done_in(&info.id)).filter(|event| choice.accepts(event, about.as_ref())).count();
     }
     Ok(count)
 }
@@ -160,34 +165,15 @@ fn document(info: &CommitInfo, event: &Event) -> Vec<u8> {
     bytes
 }
 
+/// Which events a sink wants. Spans of time in its filter are reckoned from now.
+fn choice(sink: &Sink, session: &Session) -> Result<Choice> {
+    let parse = |text: &String| filter::parse(text, session.now());
+    let filter = sink.filter.as_ref().map(parse).transpose();
+    let filter = filter.map_err(|fault| Error::usage(format!("the filter of the sink {}, {fault}", sink.name)))?;
+    Ok(Choice { issue: None, types: sink.types.clone(), filter, actor: sink.actor.clone() })
+}
+
 /// Where commands run: at the top of the work tree, or in the repository's own folder.
 fn place(session: &Session) -> PathBuf {
     session.store.work_tree().unwrap_or_else(|| session.store.common_dir().to_owned())
-}
-
-/// Which events a sink wants.
-struct Choice<'s> {
-    sink: &'s Sink,
-    about: Option<BTreeSet<IssueId>>,
-}
-
-impl<'s> Choice<'s> {
-    fn of(session: &Session, sink: &'s Sink, view: &View) -> Result<Self> {
-        let Some(text) = &sink.filter else { return Ok(Self { sink, about: None }) };
-        let filter: Filter = filter::parse(text, session.now())
-            .map_err(|fault| Error::usage(format!("the filter of the sink {}, {fault}", sink.name)))?;
-        let table = view.state.table().map_err(StoreError::from)?;
-        let about = table.known().filter(|issue| filter.accepts(*issue)).map(Entry::id).collect();
-        Ok(Self { sink, about: Some(about) })
-    }
-
-    fn wants(&self, event: &Event) -> bool {
-        let fits = |name: &String| event.is_called(name);
-        self.about.as_ref().is_none_or(|about| event.issue.is_some_and(|id| about.contains(&id)))
-            && self.sink.actor.as_ref().is_none_or(|actor| event.actor == *actor)
-            && match self.sink.types.as_slice() {
-                [] => event.event != "issue.merged",
-                types => types.iter().any(fits),
-            }
-    }
 }

@@ -7,6 +7,7 @@
 mod deliver;
 mod position;
 mod send;
+mod serve;
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -26,6 +27,7 @@ use crate::store::{StoreError, derived};
 
 pub use deliver::{Delivery, deliver, pending, skip};
 pub use position::Position;
+pub use serve::{Word, follow, once};
 
 /// How long a delivery may take where nothing is said.
 pub const TIMEOUT_MS: u64 = 30_000;
@@ -75,6 +77,17 @@ impl Target {
     }
 }
 
+/// An address without the password that stands in it.
+pub fn without_password(url: &str) -> String {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+    let authority = &url[start..end];
+    match authority.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?.0, host))) {
+        Some((user, host)) => format!("{}{user}:***@{host}{}", &url[..start], &url[end..]),
+        None => url.to_owned(),
+    }
+}
+
 impl Sink {
     /// What has to be agreed to before anything is delivered.
     pub fn check(&self) -> Check {
@@ -87,11 +100,13 @@ impl Sink {
 
     /// Refuses a sink that this user has not agreed to on this machine.
     pub fn require_trust(&self, session: &Session) -> Result<()> {
-        let check = self.check();
-        if trust(session).covers(&check) {
+        if trust(session).covers(&self.check()) {
             return Ok(());
         }
-        let text = check.command.unwrap_or_default();
+        let text = match &self.target {
+            Target::Exec(command) => command.clone(),
+            Target::Url(url) => format!("POST {}", without_password(url)),
+        };
         let message = format!("you have not agreed to what the sink {} does:\n    {text}", self.name);
         Err(Error::new(Class::Refused, "sink_not_trusted", message)
             .hint(format!("if you want it on this machine, add it yourself: jit sink add {} --replace …", self.name))
@@ -213,5 +228,23 @@ impl Sinks {
         // The lock stays: somebody may stand in line for it.
         let _ = fs::remove_file(self.position_file(name));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        let cases = [
+            ("https://ada:secret@host:8/a@b?c#d", "https://ada:***@host:8/a@b?c#d"),
+            ("https://ada:p@ss@host", "https://ada:***@host"),
+            ("https://ada@host/x:y@z", "https://ada@host/x:y@z"),
+            ("https://host", "https://host"),
+        ];
+        for (url, shown) in cases {
+            assert_eq!(without_password(url), shown);
+        }
     }
 }

@@ -15,6 +15,7 @@ use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::domain::event::Event;
+use crate::domain::name::SinkName;
 use crate::gates::{Ended, Task, run_command};
 
 use super::{Sink, Target};
@@ -47,14 +48,15 @@ pub fn send(
     }
 }
 
-/// How the names of files with events begin, for one sink.
-pub fn scratch_name(sink: &Sink) -> String {
-    format!("event-{}-", sink.name)
+/// How the names of files with events begin, for one sink. No name of a sink holds a `~`, so none of these begins
+/// another.
+pub fn scratch_name(sink: &SinkName) -> String {
+    format!("event~{sink}~")
 }
 
 /// An event as a file, gone with the value.
 fn written(sink: &Sink, body: &[u8], scratch: &Path) -> std::io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix(&scratch_name(sink)).tempfile_in(scratch)?;
+    let mut file = tempfile::Builder::new().prefix(&scratch_name(&sink.name)).tempfile_in(scratch)?;
     file.write_all(body)?;
     Ok(file)
 }

@@ -203,6 +203,13 @@ pub enum Wanted {
     NoMore,
 }
 
+impl Wanted {
+    /// Wanted, or not, when what is older may still be.
+    pub fn if_so(wanted: bool) -> Self {
+        if wanted { Self::Yes } else { Self::No }
+    }
+}
+
 /// The events after `since` up to `to`, oldest first. With `None`, from the beginning.
 pub fn events_between<B: Backend>(store: &B, since: Option<&CommitId>, to: &CommitId) -> StoreResult<Vec<Recorded>> {
     let recorded = |info: CommitInfo| Ok(Recorded { events: events::all(&store.tree(&info.id)?, &info.id)?, info });

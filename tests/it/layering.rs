@@ -129,7 +129,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "watch",
         ],
     ),
-    ("sinks/", &["sinks", "gates", "session", "store", "domain", "error", "file_lock"]),
+    ("history/", &["history", "session", "store", "domain", "error"]),
+    ("sinks/", &["sinks", "history", "gates", "session", "store", "domain", "error", "file_lock"]),
     ("worktree.rs", &["session", "store", "domain", "error", "file_lock", "git_process"]),
     ("sync/", &["sync", "session", "store", "domain", "error", "environment", "git_process"]),
     (
@@ -167,7 +168,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     (
         "report/",
-        &["report", "pager", "sinks", "domain", "error", "store", "progress", "verify", "sync", "land", "worktree"],
+        &[
+            "report", "pager", "sinks", "history", "domain", "error", "store", "progress", "verify", "sync", "land",
+            "worktree",
+        ],
     ),
     (
         "cli/",
@@ -189,6 +193,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "land",
             "coordinator",
             "worktree",
+            "history",
             "plan",
             "plugins",
             "sinks",

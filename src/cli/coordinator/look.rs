@@ -16,8 +16,6 @@ use crate::report::coordinator::{AgentRow, Agents as Holders, Held, Holder, Queu
 use crate::session::Session;
 use crate::store::StoreError;
 
-use crate::cli::common::table;
-
 /// Show whether a coordinator runs, its agents, and how much work there is
 ///
 /// Reads the index, and what the coordinator tells of itself.
@@ -72,7 +70,7 @@ impl Status {
 
 fn queue(session: &Session) -> Result<Queue> {
     let view = session.view()?;
-    let table = table(session, &view.state)?;
+    let table = session.table(&view.state)?;
     let starts = start_gates(&view.state).map_err(StoreError::from)?;
     let now = session.now();
     let mut queue = Queue::default();

@@ -1,7 +1,6 @@
 //! `jit events` and `jit watch`.
 
 mod choice;
-mod follow;
 
 use clap::{Args, Subcommand};
 
@@ -9,18 +8,17 @@ use crate::domain::event::Event;
 use crate::domain::id::IssueId;
 use crate::domain::time::{Timestamp, parse_moment};
 use crate::error::{Error, Result};
-use crate::report::Report;
-use crate::report::event::{EventDoc, Events as Found};
+use crate::history::{self, Choice, Told};
+use crate::report::event::{EventDoc, Events as Found, Follow};
+use crate::report::{Report, reader_is_gone};
 use crate::session::Session;
 use crate::store::CommitId;
 use crate::store::history::{Wanted, last_events};
 
 use super::at::AtArg;
-use choice::{Choice, ChoiceArgs};
-use follow::{Cursor, follow, since};
+use choice::ChoiceArgs;
 
-pub use choice::{check_type, wanted_unasked};
-pub use follow::resolve as resolve_cursor;
+pub use choice::TypesArg;
 
 /// Read the event log
 #[derive(Subcommand, Debug)]
@@ -97,9 +95,10 @@ impl Events {
 impl Tail {
     fn run(self, session: &Session) -> Result<Report> {
         let tip = self.at.view(session)?.commit;
-        let found = find(session, &tip, self.limit, None, &mut wanted_unasked)?;
+        let choice = Choice::default();
+        let found = find(session, &tip, self.limit, None, &mut |event| Wanted::if_so(choice.accepts(event, None)))?;
         if self.follow {
-            return follow(session, Cursor::at(&tip), found.events, Choice::default());
+            return follow(session, found.events, &tip, choice);
         }
         // What a tail leaves out is what it was asked to leave out.
         Ok(Report::Events(Found { truncated: false, ..found }))
@@ -111,7 +110,8 @@ impl Query {
         let view = self.at.view(session)?;
         let choice = self.choice.read(session, &view)?;
         if let Some(cursor) = &self.since_cursor {
-            return since(session, cursor, &view.commit, choice);
+            let start = history::resolve(session, cursor, &view.commit)?;
+            return Ok(shown(Vec::new(), history::since(session, &start, &view.commit, choice)?));
         }
         let moment = |flag: &str, text: &Option<String>| -> Result<Option<Timestamp>> {
             let time = text.as_deref().map(|text| parse_moment(text, session.now())).transpose();
@@ -123,8 +123,7 @@ impl Query {
             if since.is_some_and(|since| event.ts < since) {
                 return Wanted::NoMore;
             }
-            let fits = until.is_none_or(|until| event.ts <= until) && choice.accepts(event, about.as_ref());
-            if fits { Wanted::Yes } else { Wanted::No }
+            Wanted::if_so(until.is_none_or(|until| event.ts <= until) && choice.accepts(event, about.as_ref()))
         })?;
         let mut found = found;
         if until.is_some() {
@@ -141,11 +140,24 @@ impl Watch {
         let view = session.view()?;
         let choice = self.choice.read(session, &view)?;
         let start = match &self.since_cursor {
-            Some(cursor) => follow::resolve(session, cursor, &view.commit)?,
+            Some(cursor) => history::resolve(session, cursor, &view.commit)?,
             None => view.commit,
         };
-        follow(session, Cursor::at(&start), Vec::new(), choice)
+        follow(session, Vec::new(), &start, choice)
     }
+}
+
+/// Events that are there, and those that come after a commit, until the reader goes away.
+fn follow(session: &Session, first: Vec<EventDoc>, start: &CommitId, choice: Choice) -> Result<Report> {
+    Ok(shown(first, history::follow(session, start, choice, || !reader_is_gone())?))
+}
+
+fn shown(first: Vec<EventDoc>, batches: impl Iterator<Item = Result<Vec<Told>>> + 'static) -> Report {
+    let documents = |batch: Vec<Told>| batch.into_iter().map(EventDoc::from).collect();
+    let first = (!first.is_empty()).then_some(Ok(first));
+    Report::Follow(Follow {
+        batches: Box::new(first.into_iter().chain(batches.map(move |batch| batch.map(documents)))),
+    })
 }
 
 fn find(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::at::AtArg;
-use crate::cli::common::{FilterArg, table};
+use crate::cli::common::FilterArg;
 use crate::domain::filter::Pattern;
 use crate::domain::graph::within;
 use crate::domain::id::IdPrefix;
@@ -59,7 +59,7 @@ impl Export {
         let group_by = group_by.map_err(|why| Error::usage(format!("--group-by: {why}")))?;
         let filter = self.filter.read(session)?;
         let view = self.at.view(session)?;
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         let mut issues: Vec<Entry<'_>> = match &self.id {
             Some(id) => {
                 let start = session.resolve(&view.state, id)?.id;

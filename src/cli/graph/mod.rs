@@ -15,7 +15,7 @@ use crate::report::graph::{Graph as Drawing, Node, Nodes};
 use crate::session::Session;
 
 use super::at::AtArg;
-use super::common::{FilterArg, table};
+use super::common::FilterArg;
 
 /// Look at the dependency graph
 #[derive(Subcommand, Debug)]
@@ -91,14 +91,14 @@ impl Graph {
                 let fits = |issue: Entry<'_>| wanted.as_ref().is_none_or(|filter| filter.accepts(issue));
                 let view = at.view(session)?;
                 let issue = session.resolve(&view.state, &id)?;
-                let table = table(session, &view.state)?;
+                let table = session.table(&view.state)?;
                 let nodes = graph::dependents(&table, issue.id).into_iter().filter(|(issue, _)| fits(*issue));
                 Ok(list(nodes.map(|(issue, distance)| Node::new(issue, Some(distance))).collect()))
             }
             Graph::Roots(Roots { filter, at }) => {
                 let wanted = filter.read(session)?;
                 let fits = |issue: &Entry<'_>| wanted.as_ref().is_none_or(|filter| filter.accepts(*issue));
-                let table = table(session, &at.view(session)?.state)?;
+                let table = session.table(&at.view(session)?.state)?;
                 Ok(list(graph::roots(&table).into_iter().filter(fits).map(|issue| Node::new(issue, None)).collect()))
             }
             Graph::CriticalPath(path) => path.run(session),
@@ -116,7 +116,7 @@ impl Show {
         let filter = self.filter.read(session)?;
         let view = self.at.view(session)?;
         let id = self.id.as_ref().map(|id| session.resolve(&view.state, id)).transpose()?.map(|issue| issue.id);
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         let start: Vec<Entry<'_>> = match id {
             Some(id) => table.find(id).into_iter().collect(),
             None => graph::roots(&table),
@@ -149,7 +149,7 @@ impl CriticalPath {
         let filter = self.filter.read(session)?;
         let view = self.at.view(session)?;
         let id = self.id.as_ref().map(|id| session.resolve(&view.state, id)).transpose()?.map(|issue| issue.id);
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         let wanted = |issue: Entry<'_>| filter.as_ref().is_none_or(|filter| filter.accepts(issue));
         let path = graph::critical_path(&table, id.and_then(|id| table.find(id)), &wanted);
         let last = path.len();

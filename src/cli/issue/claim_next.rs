@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::common::{Answer, FilterArg, table};
+use crate::cli::common::{Answer, FilterArg};
 use crate::domain::filter::Filter;
 use crate::domain::id::IssueId;
 use crate::domain::name::{Actor, GateKey};
@@ -110,7 +110,7 @@ fn attempt(
     };
     for count in OPTIMISTIC {
         let view = session.view()?;
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         let starts = start_gates(&view.state).map_err(StoreError::from)?;
         let mut candidates = candidates(session, &table, (&starts, filter), count);
         let is_cut = count == Some(candidates.len());
@@ -143,7 +143,7 @@ fn attempt_remotely(
     filter: Option<&Filter>,
 ) -> Result<(CommitId, Result<Change>)> {
     let candidates = |view: &View| {
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         let starts = start_gates(&view.state).map_err(StoreError::from)?;
         Ok(candidates(session, &table, (&starts, filter), None))
     };

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use clap::{Args, ValueEnum};
 
 use crate::cli::at::AtArg;
-use crate::cli::common::table;
 use crate::domain::query::{Sort, first};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::table::{Entry, Table};
@@ -70,7 +69,7 @@ impl List {
     pub fn run(self, session: &Session) -> Result<Report> {
         let criteria = self.conditions.read(session)?;
         let view = self.at.view(session)?;
-        let table = table(session, &view.state)?;
+        let table = session.table(&view.state)?;
         let list = listing(view, &table, self.sort.into(), (self.limit, self.full), |issue| criteria.accepts(issue));
         list.map(Report::List)
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::at::AtArg;
-use crate::cli::events::wanted_unasked;
+use crate::domain::event::Event;
 use crate::domain::id::IdPrefix;
 use crate::domain::issue::Issue;
 use crate::domain::snapshot::Snapshot;
@@ -96,7 +96,8 @@ fn shown(session: &Session, view: &View, doc: IssueDoc) -> Result<ShownIssue> {
 
 /// The newest events of an issue, and whether there are older ones.
 fn last_events(session: &Session, view: &View, issue: &Issue) -> Result<(Vec<EventDoc>, bool)> {
-    let found = history::last_events(&session.store, &view.commit, EVENTS + 1, Some(issue.id), &mut wanted_unasked)?;
+    let mut is_new = |event: &Event| history::Wanted::if_so(!event.is_retold());
+    let found = history::last_events(&session.store, &view.commit, EVENTS + 1, Some(issue.id), &mut is_new)?;
     let more = found.len() > EVENTS;
     let shown = found.into_iter().skip(usize::from(more));
     Ok((shown.map(|(commit, event)| EventDoc::new(&commit, event)).collect(), more))

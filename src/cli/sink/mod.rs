@@ -10,13 +10,14 @@ use crate::domain::name::{Actor, SinkName};
 use crate::domain::time::parse_duration;
 use crate::error::{Class, Error, Result};
 use crate::gates::trust;
+use crate::history::resolve;
 use crate::report::Report;
 use crate::report::sink::{SinkDoc, SinkList};
 use crate::session::Session;
 use crate::sinks::{Position, Sink as Place, Sinks, TIMEOUT_MS, Target, pending, skip};
 
 use super::common::{FilterArg, read_text};
-use super::events::{check_type, resolve_cursor};
+use super::events::TypesArg;
 
 /// Deliver events elsewhere: to commands and over HTTP
 #[derive(Subcommand, Debug)]
@@ -43,9 +44,8 @@ pub struct Add {
     /// An address, with a POST for each event: an answer from 200 to 299 means that it was taken
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Events of this name (`issue.completed`, or `claim.*`); may be given several times
-    #[arg(long = "type", value_name = "NAME")]
-    types: Vec<String>,
+    #[command(flatten)]
+    types: TypesArg,
     #[command(flatten)]
     filter: FilterArg,
     /// Events by this actor
@@ -136,9 +136,6 @@ impl Add {
             (None, None) => return Err(Error::usage("a sink has a command or an address")),
         };
         target.check().map_err(|why| Error::usage(format!("--url: {why}")))?;
-        for name in &self.types {
-            check_type(name)?;
-        }
         if self.timeout.is_some_and(|span| span.is_zero()) {
             return Err(Error::usage("--timeout: a delivery takes some time"));
         }
@@ -146,7 +143,7 @@ impl Add {
         let mut sink = Place {
             name: self.name,
             target,
-            types: self.types,
+            types: self.types.read()?,
             filter: self.filter.filter,
             actor: self.actor,
             secret,
@@ -166,7 +163,7 @@ impl Add {
         }
         let tip = session.view()?.commit;
         let mut position = match &self.since_cursor {
-            Some(cursor) => Position::at(&resolve_cursor(session, cursor, &tip)?),
+            Some(cursor) => Position::at(&resolve(session, cursor, &tip)?),
             None if is_there => Position::read(&sinks.position_file(&sink.name))?,
             None => Position::at(&tip),
         };

@@ -142,6 +142,11 @@ impl Event {
         }
     }
 
+    /// Whether it tells again what other events have told already, as a merge of two histories does.
+    pub fn is_retold(&self) -> bool {
+        self.event == "issue.merged"
+    }
+
     /// The typed content; `None` when the name is unknown to this version.
     pub fn body(&self) -> Result<Option<Body>, serde_json::Error> {
         Body::parse(&self.event, &self.data)

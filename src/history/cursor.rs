@@ -1,25 +1,37 @@
 //! Events after a cursor, each once: those that are there, and those that come.
 //!
-//! A cursor is a commit, and stands for everything in its history. A line carries one when everything that was printed
+//! A cursor is a commit, and stands for everything in its history. An event carries one when everything that was told
 //! up to it, and nothing else, is that history; while two histories that were joined are told one after the other, no
 //! commit stands for just what was told.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::domain::event::Event;
+use crate::domain::id::IssueId;
 use crate::error::{Class, Error, Result};
-use crate::report::event::{EventDoc, Follow};
-use crate::report::{Report, reader_is_gone};
 use crate::session::{Session, View};
 use crate::store::history::{commits_between, commits_since};
-use crate::store::{Backend, CommitId, CommitInfo, events};
+use crate::store::{Backend, CommitId, CommitInfo, StoreError, events};
 
-use super::choice::Choice;
+use super::Choice;
 
-/// How often it is looked whether anybody still reads what comes.
-const LOOK_AT_READER: Duration = Duration::from_secs(2);
+/// How often it is looked whether anybody still wants what comes.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// An event with the commit that holds it.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The commit.
+    pub commit: CommitId,
+    /// The event.
+    pub event: Event,
+    /// The cursor after this event; `None` where no commit stands for just what was told.
+    pub cursor: Option<CommitId>,
+}
 
 /// What has been told: the history of these commits.
+#[derive(Clone, Debug)]
 pub struct Cursor {
     ends: BTreeSet<CommitId>,
 }
@@ -31,12 +43,12 @@ impl Cursor {
     }
 
     /// Goes on to a commit whose parents have been told. Gives the commit, when it stands for all that has been told.
-    fn pass(&mut self, info: &CommitInfo) -> Option<String> {
+    fn pass(&mut self, info: &CommitInfo) -> Option<CommitId> {
         for parent in &info.parents {
             self.ends.remove(parent);
         }
         self.ends.insert(info.id.clone());
-        (self.ends.len() == 1).then(|| info.id.0.clone())
+        (self.ends.len() == 1).then(|| info.id.clone())
     }
 }
 
@@ -53,15 +65,18 @@ pub fn resolve(session: &Session, cursor: &str, tip: &CommitId) -> Result<Commit
     }
 }
 
-/// Every event after a cursor up to `tip`, the oldest first. Commits are read as they are printed.
-pub fn since(session: &Session, cursor: &str, tip: &CommitId, choice: Choice) -> Result<Report> {
-    let start = resolve(session, cursor, tip)?;
+/// Every event after a commit up to `tip`, the oldest first, a batch a commit. Commits are read as they are asked for.
+pub fn since(
+    session: &Session,
+    start: &CommitId,
+    tip: &CommitId,
+    choice: Choice,
+) -> Result<impl Iterator<Item = Result<Vec<Told>>> + 'static> {
     let session = session.reopen()?;
     let about = choice.about(&session, &session.view_at(tip.clone())?)?;
-    let mut passed = Cursor::at(&start);
-    let commits = commits_between(&session.store, Some(&start), tip)?.into_iter();
-    let batches = commits.map(move |info| told(&session, &info, &mut passed, &choice, about.as_ref()));
-    Ok(Report::Follow(Follow { batches: Box::new(batches) }))
+    let mut passed = Cursor::at(start);
+    let commits = commits_between(&session.store, Some(start), tip)?.into_iter();
+    Ok(commits.map(move |info| told(&session, &info, &mut passed, &choice, about.as_ref())))
 }
 
 /// The events of a commit that are meant; the last carries the cursor.
@@ -70,37 +85,37 @@ fn told(
     info: &CommitInfo,
     passed: &mut Cursor,
     choice: &Choice,
-    about: Option<&BTreeSet<crate::domain::id::IssueId>>,
-) -> Result<Vec<EventDoc>> {
-    let mut documents = Vec::new();
+    about: Option<&BTreeSet<IssueId>>,
+) -> Result<Vec<Told>> {
+    let mut found = Vec::new();
     events::each(&session.store.tree(&info.id)?, &info.id, &mut |event| {
         if choice.accepts(&event, about) {
-            documents.push(EventDoc::new(&info.id, event));
+            found.push(Told { commit: info.id.clone(), event, cursor: None });
         }
     })
-    .map_err(crate::store::StoreError::from)?;
+    .map_err(StoreError::from)?;
     let cursor = passed.pass(info);
-    if let Some(last) = documents.last_mut() {
+    if let Some(last) = found.last_mut() {
         last.cursor = cursor;
     }
-    Ok(documents)
+    Ok(found)
 }
 
-/// Events as they come, after `first`: the command ends when its reader does.
-pub fn follow(session: &Session, cursor: Cursor, first: Vec<EventDoc>, choice: Choice) -> Result<Report> {
+/// Events as they come after a commit, for as long as they are wanted: in batches, the end is when nobody does.
+pub fn follow(
+    session: &Session,
+    start: &CommitId,
+    choice: Choice,
+    is_wanted: impl Fn() -> bool + 'static,
+) -> Result<impl Iterator<Item = Result<Vec<Told>>> + 'static> {
     let mut session = session.reopen()?;
-    let mut cursor = cursor;
-    let mut tip = cursor.ends.first().cloned().expect("a cursor begins at a commit");
-    let mut ready = Some(first).filter(|events| !events.is_empty());
+    let (mut tip, mut cursor) = (start.clone(), Cursor::at(start));
     let mut failed = false;
-    let batches = std::iter::from_fn(move || {
+    Ok(std::iter::from_fn(move || {
         if failed {
             return None;
         }
-        if let Some(events) = ready.take() {
-            return Some(Ok(events));
-        }
-        let next = next(&session, &tip, &mut cursor, &choice).transpose()?.and_then(|(now, events)| {
+        let next = next(&session, &tip, &mut cursor, &choice, &is_wanted).transpose()?.and_then(|(now, events)| {
             tip = now;
             // A handle that lives long loses sight of new packs.
             session = session.reopen()?;
@@ -108,17 +123,22 @@ pub fn follow(session: &Session, cursor: Cursor, first: Vec<EventDoc>, choice: C
         });
         failed = next.is_err();
         Some(next)
-    });
-    Ok(Report::Follow(Follow { batches: Box::new(batches) }))
+    }))
 }
 
 /// Where the tracker has come to, and the events on the way.
-type News = (CommitId, Vec<EventDoc>);
+type News = (CommitId, Vec<Told>);
 
-/// Waits for the tracker to move and gives the events that came; `None` when nobody reads them any more.
-fn next(session: &Session, tip: &CommitId, cursor: &mut Cursor, choice: &Choice) -> Result<Option<News>> {
-    while !session.await_change(tip, LOOK_AT_READER)? {
-        if reader_is_gone() {
+/// Waits for the tracker to move and gives the events that came; `None` when nobody wants them any more.
+fn next(
+    session: &Session,
+    tip: &CommitId,
+    cursor: &mut Cursor,
+    choice: &Choice,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<Option<News>> {
+    while !session.await_change(tip, LOOK)? {
+        if !is_wanted() {
             return Ok(None);
         }
     }
@@ -129,9 +149,9 @@ fn next(session: &Session, tip: &CommitId, cursor: &mut Cursor, choice: &Choice)
         Error::new(Class::Unexpected, "history_replaced", message).hint("jit fsck")
     })?;
     let about = choice.about(&session, &session.view_at(now.clone())?)?;
-    let mut documents = Vec::new();
+    let mut found = Vec::new();
     for info in commits {
-        documents.extend(told(&session, &info, cursor, choice, about.as_ref())?);
+        found.extend(told(&session, &info, cursor, choice, about.as_ref())?);
     }
-    Ok(Some((now, documents)))
+    Ok(Some((now, found)))
 }

@@ -1,0 +1,149 @@
+//! Who set each part of an issue.
+//!
+//! From the newest change back, each part is ascribed to the commit where it first is what it is now: the commit has
+//! it, and none of its parents does. Which of that commit's events it was is found by applying them one by one.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::domain::apply::apply_to_issue;
+use crate::domain::event::Event;
+use crate::domain::id::IssueId;
+use crate::domain::issue::Issue;
+use crate::domain::plan::BASE;
+use crate::domain::snapshot::Snapshot;
+use crate::error::{Error, Result};
+use crate::session::{Session, View};
+use crate::store::history::{Recorded, events_about};
+use crate::store::{CommitId, StoreResult, Walk, transact};
+
+/// Where a part of an issue comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The part: `title`, `labels.area/api`, `gates.review`.
+    pub part: String,
+    /// What it holds; `true` for a label, a dependency or a commit that is there.
+    pub value: Value,
+    /// The event that set it.
+    pub event: Event,
+    /// The commit with that event.
+    pub commit: CommitId,
+}
+
+/// What an issue says, part by part.
+type Parts = BTreeMap<String, Value>;
+
+/// Where the parts of an issue come from, by name; only those named, or all when none is. Reads the list of commits by
+/// issue, and the issue and the events of as many as it takes to find where the oldest part comes from.
+pub fn origins(session: &Session, view: &View, issue: &Issue, named: &[String]) -> Result<Vec<Origin>> {
+    let mut open = wanted(issue, named)?;
+    let mut found = Vec::new();
+    events_about(&session.store, &view.commit, issue.id, &mut |recorded| {
+        let parents = recorded.info.parents.iter();
+        let before: StoreResult<Vec<Option<Issue>>> =
+            parents.map(|parent| issue_in(session, parent, issue.id)).collect();
+        let now = issue_in(session, &recorded.info.id, issue.id)?;
+        found.extend(set_in(&recorded, &before?, now.as_ref(), &mut open));
+        Ok(if open.is_empty() { Walk::Stop } else { Walk::On })
+    })?;
+    found.sort_by(|a: &Origin, b| a.part.cmp(&b.part));
+    Ok(found)
+}
+
+/// The parts that are asked for: `gates` stands for all that begin with `gates.`.
+fn wanted(issue: &Issue, named: &[String]) -> Result<Parts> {
+    let mut all = parts(issue);
+    if named.is_empty() {
+        return Ok(all);
+    }
+    let fits = |part: &str, name: &String| {
+        part == name || part.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    };
+    if let Some(unknown) = named.iter().find(|name| !all.keys().any(|part| fits(part, name))) {
+        let known: Vec<&str> = all.keys().map(String::as_str).collect();
+        return Err(Error::usage(format!("the issue {} has nothing at `{unknown}`", issue.id.short()))
+            .hint(format!("one of {}", known.join(", "))));
+    }
+    all.retain(|part, _| named.iter().any(|name| fits(part, name)));
+    Ok(all)
+}
+
+fn issue_in(session: &Session, commit: &CommitId, id: IssueId) -> StoreResult<Option<Issue>> {
+    Ok(transact::open(&session.store, commit)?.issue(id)?)
+}
+
+/// The parts of an issue that somebody can have set. What it lacks is left out.
+fn parts(issue: &Issue) -> Parts {
+    let mut parts = Parts::new();
+    let document = serde_json::to_value(issue).expect("issues have only text keys");
+    let plain = ["title", "description", "state", "priority", "assignee", "question", "landed", "deleted"];
+    for field in plain {
+        match document.get(field) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) if text.is_empty() => {}
+            Some(value) => drop(parts.insert(field.to_owned(), value.clone())),
+        }
+    }
+    if let Some(claim) = &issue.claim {
+        parts.insert("claim".to_owned(), Value::from(claim.by.as_str()));
+    }
+    let mut several = |field: &str, entries: Vec<(String, Value)>| {
+        parts.extend(entries.into_iter().map(|(key, value)| (format!("{field}.{key}"), value)));
+    };
+    let there = Value::Bool(true);
+    several("labels", issue.labels.iter().map(|label| (label.to_string(), there.clone())).collect());
+    several("dependencies", issue.dependencies.iter().map(|id| (id.to_string(), there.clone())).collect());
+    several("commits", issue.commits.iter().map(|commit| (commit.clone(), there.clone())).collect());
+    let context = issue.context.iter().filter(|(key, _)| *key != BASE);
+    several("context", context.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect());
+    let verdicts = issue.gates.iter().map(|(key, verdict)| {
+        let at = verdict.at.map_or(Value::Null, |at| Value::from(at.to_string()));
+        (key.to_string(), serde_json::json!({ "status": verdict.status, "at": at }))
+    });
+    several("gates", verdicts.collect());
+    parts
+}
+
+/// Takes out of `open` the parts that a commit set: it has them as they are now, and none of its parents does.
+fn set_in(recorded: &Recorded, before: &[Option<Issue>], now: Option<&Issue>, open: &mut Parts) -> Vec<Origin> {
+    let Some(now) = now.map(parts) else { return Vec::new() };
+    let older: Vec<Parts> = before.iter().flatten().map(parts).collect();
+    let is_new = |part: &String, value: &Value| {
+        now.get(part) == Some(value) && older.iter().all(|older| older.get(part) != Some(value))
+    };
+    let set = open.iter().filter(|(part, value)| is_new(part, value));
+    let new: Vec<(String, Value)> = set.map(|(part, value)| (part.clone(), value.clone())).collect();
+    if new.is_empty() {
+        return Vec::new();
+    }
+    let steps = replay(before.first().cloned().flatten(), &recorded.events);
+    new.into_iter()
+        .filter_map(|(part, value)| {
+            open.remove(&part);
+            let event = event_that_set(&steps, &part, &value).or(recorded.events.last())?.clone();
+            Some(Origin { part, value, event, commit: recorded.info.id.clone() })
+        })
+        .collect()
+}
+
+/// Each event of a commit with the issue before and after it.
+fn replay(mut issue: Option<Issue>, events: &[Event]) -> Vec<(&Event, Parts, Parts)> {
+    let mut steps = Vec::new();
+    for event in events {
+        let Ok(Some(body)) = event.body() else { continue };
+        let before = issue.as_ref().map(parts).unwrap_or_default();
+        let Ok(after) = apply_to_issue(issue.clone(), event, &body) else { continue };
+        steps.push((event, before, parts(&after)));
+        issue = Some(after);
+    }
+    steps
+}
+
+/// The last event that made a part what it is.
+fn event_that_set<'e>(steps: &[(&'e Event, Parts, Parts)], part: &str, value: &Value) -> Option<&'e Event> {
+    let set = |(_, before, after): &&(&Event, Parts, Parts)| {
+        after.get(part) == Some(value) && before.get(part) != Some(value)
+    };
+    steps.iter().rev().find(set).map(|(event, ..)| *event)
+}
