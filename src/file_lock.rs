@@ -26,6 +26,8 @@ pub fn lock(path: &Path, patience: Duration) -> Result<FileLock, LockError> {
     let file = open(path).map_err(LockError::Io)?;
     match file.try_lock() {
         Ok(()) => Ok(FileLock { _file: file }),
+        // Who does not wait does not stand in line either.
+        Err(TryLockError::WouldBlock) if patience.is_zero() => Err(LockError::Busy),
         Err(TryLockError::WouldBlock) => wait_in_line(file, patience),
         Err(TryLockError::Error(why)) => Err(LockError::Io(why)),
     }

@@ -47,7 +47,7 @@ pub fn process(id: u32) -> Option<Pid> {
     i32::try_from(id).ok().and_then(Pid::from_raw)
 }
 
-/// Tells one process. That it is gone is no failure.
+/// Tells one process. That it is gone is not a failure.
 pub fn tell(process: Pid, word: Word) {
     let _ = kill_process(process, word.signal());
 }

@@ -1,24 +1,20 @@
 #!/bin/sh
 # A lead for the coordinator: has a coding agent break an issue down, and hands the pieces out.
 #
-# CODING_AGENT is asked for a plan: a line a piece, nothing else. Each becomes a ready issue that the epic waits for.
+# CODING_AGENT is asked for a plan (jit help plans), whose issues the epic then waits for. They all come up in one
+# commit; a repeated try applies the plan again, which makes nothing twice.
 set -eu
 
 epic=${1:-${JIT_ISSUE:?the coordinator names the issue}}
 agent=${CODING_AGENT:?set CODING_AGENT to the command of your coding agent}
 
 {
-    echo "Break this issue into pieces that can be worked on at the same time."
-    echo "Answer with a title a line, at most 100 characters, and nothing else."
+    echo "Break this issue into pieces, as a plan in YAML. Answer with the plan and nothing else."
+    echo "Each piece is ready, carries the label code, and has the parent $epic. Name the plan epic-$epic."
     echo
+    jit help plans
     jit issue show "$epic"
-} | sh -c "$agent" | while IFS= read -r title; do
-    [ -n "$title" ] || continue
-    # A repeated try makes no second piece of the same name.
-    piece=$(jit issue create --title "$title" --label code --op-id "$epic/$title")
-    jit dep add "$epic" "$piece"
-    jit issue update "$piece" --state ready
-done
+} | sh -c "$agent" | jit apply -
 
 # The epic waits for its pieces now: it is put away, which ends the claim, until somebody takes it up.
 jit issue update "$epic" --state open

@@ -22,19 +22,19 @@ use crate::store::{CommitId, StoreError};
 
 use super::common::{Force, read_bytes};
 
-/// Make the issues of a plan, all in one commit or none
+/// Create the issues of a plan, all in one commit or none
 ///
 /// A plan is a JSON or YAML document: {"name": "auth", "issues": [{"key": "model", "title": "…"}, …]}. An issue may
 /// have a description, priority, labels, gates, an assignee, context, `ready: true`, what it depends on (keys of the
 /// plan, or ids) and a parent, which waits for it. A plan that is applied again changes what was edited in it and leaves
-/// everything else as it is; issues that are no longer in it stay. Every mistake is told at once, with its line. Reads
+/// everything else as it is; issues that are no longer in it stay. All mistakes are reported at once, by line. Reads
 /// the index, the issues that the plan made before and those it refers to.
 #[derive(Args, Debug)]
 pub struct Apply {
     /// The file, or - for stdin
     #[arg(value_name = "PLAN", required_unless_present = "schema")]
     plan: Option<String>,
-    /// Show what would arise, and change nothing
+    /// Show what would be created or changed, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Print the JSON Schema of plans
@@ -100,7 +100,7 @@ fn read(session: &Session, file: &str) -> Result<Document> {
     if bytes.len() > OBJECT_BYTES {
         return Err(Error::new(Class::Usage, "too_large", format!("{file} holds more than {OBJECT_BYTES} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{file} is no valid UTF-8")))?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{file} is not valid UTF-8")))?;
     plan::read(&text).map_err(|problems| faulty(file, problems))
 }
 

@@ -10,8 +10,7 @@ use crate::store::Backend;
 /// Which state is looked at.
 #[derive(Args, Clone, Debug, Default)]
 pub struct AtArg {
-    /// As of then: a commit of the tracker, a day (`2026-01-31`, its beginning in UTC), a span back from now (`2h`) or
-    /// an RFC 3339 time. Reads the messages of the commits since
+    /// As of a commit of the tracker, a day (`2026-01-31`), a span ago (`2h`) or a time; see jit help times
     #[arg(long, value_name = "REV|WHEN", allow_hyphen_values = true)]
     pub at: Option<String>,
 }

@@ -22,7 +22,7 @@ use crate::sync::claims::publish_end;
 /// Whether a claim of somebody else is overruled.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Force {
-    /// Go on although somebody else holds the issue; the events will say so
+    /// Do it although somebody else holds the issue; the events record that
     #[arg(long)]
     pub force: bool,
 }
@@ -93,7 +93,7 @@ pub fn read_text(session: &Session, source: &str) -> Result<String> {
     if bytes.len() > TEXT_BYTES {
         return Err(Error::new(Class::Usage, "too_large", format!("{name} holds more than {TEXT_BYTES} bytes")));
     }
-    String::from_utf8(bytes).map_err(|_| Error::usage(format!("{name} is no valid UTF-8")))
+    String::from_utf8(bytes).map_err(|_| Error::usage(format!("{name} is not valid UTF-8")))
 }
 
 /// The first `limit` bytes of a file, or of stdin for `-`.

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -73,37 +74,52 @@ impl Completions {
 
 /// Answers a shell that asks for completions. `false` when none did: the command line is to be carried out.
 pub fn answer(args: &[OsString]) -> bool {
-    let asked = CompleteEnv::with_factory(live).var(VARIABLE).try_complete(args.iter().cloned(), None);
+    let asked = CompleteEnv::with_factory(|| live(folder(args))).var(VARIABLE).try_complete(args.iter().cloned(), None);
     // A shell that asks in a way that is not understood gets no completions.
     asked.unwrap_or(true)
 }
 
+/// The folder that the command line to be completed names with `-C`.
+fn folder(args: &[OsString]) -> Option<PathBuf> {
+    let mut words = args.iter().skip_while(|word| *word != "--").skip(1);
+    let word = words.by_ref().find(|word| word.as_encoded_bytes().starts_with(b"-C"))?;
+    match word.to_str()?.strip_prefix("-C")? {
+        "" => words.next().map(PathBuf::from),
+        folder => Some(PathBuf::from(folder)),
+    }
+}
+
 /// The description of all commands, with values from the tracker and the plugins that are there.
-fn live() -> Command {
+fn live(folder: Option<PathBuf>) -> Command {
     let path = Environment::read().path;
     // Names live as long as the process, which ends when it has answered.
     let plugin = |name: String| Command::new(&*name.leak()).about("a plugin");
     let plugins = plugins::names(path.as_deref()).0.into_iter().filter(|name| super::plugin::is_free(name)).map(plugin);
-    with_values(super::Cli::command()).subcommands(plugins)
+    let here = Here { folder };
+    with_values(super::Cli::command(), &here).subcommands(plugins)
 }
 
-fn with_values(command: Command) -> Command {
-    command.mut_args(with_value).mut_subcommands(with_values)
+fn with_values(command: Command, here: &Here) -> Command {
+    command.mut_args(|arg| with_value(arg, here)).mut_subcommands(|command| with_values(command, here))
 }
 
-fn with_value(arg: Arg) -> Arg {
+fn with_value(arg: Arg, here: &Here) -> Arg {
+    let from = |complete: fn(&Here, &OsStr) -> Vec<CompletionCandidate>| {
+        let here = here.clone();
+        ArgValueCompleter::new(move |current: &OsStr| complete(&here, current))
+    };
     let kind = arg.get_value_parser().type_id();
     let is = |known: TypeId| kind == known;
     if is(TypeId::of::<IdPrefix>()) {
-        arg.add(ArgValueCompleter::new(ids))
+        arg.add(from(ids))
     } else if is(TypeId::of::<GateKey>()) {
-        arg.add(ArgValueCompleter::new(gates))
+        arg.add(from(gates))
     } else if is(TypeId::of::<Label>()) {
-        arg.add(ArgValueCompleter::new(labels))
+        arg.add(from(labels))
     } else if is(TypeId::of::<Actor>()) {
-        arg.add(ArgValueCompleter::new(actors))
+        arg.add(from(actors))
     } else if is(TypeId::of::<SinkName>()) {
-        arg.add(ArgValueCompleter::new(sinks))
+        arg.add(from(sinks))
     } else if is(TypeId::of::<State>()) {
         named(arg, State::ALL.iter().map(|state| state.as_str()))
     } else if is(TypeId::of::<Priority>()) {
@@ -119,15 +135,25 @@ fn named(arg: Arg, names: impl Iterator<Item = &'static str>) -> Arg {
     arg.value_parser(PossibleValuesParser::new(values).map(|name| name))
 }
 
-/// The tracker as it is; `None` where there is none.
-fn view() -> Option<(Session, View)> {
-    let session = Session::open(Environment::read(), Caller::default(), Rc::new(Bar::default())).ok()?;
-    let view = session.view().ok()?;
-    Some((session, view))
+/// Where values are looked for.
+#[derive(Clone)]
+struct Here {
+    /// The folder that `-C` names.
+    folder: Option<PathBuf>,
 }
 
-fn table() -> Option<Rc<Table>> {
-    view()?.1.state.table().ok()
+impl Here {
+    /// The tracker as it is; `None` where there is none.
+    fn view(&self) -> Option<(Session, View)> {
+        let caller = Caller { dir: self.folder.clone(), ..Caller::default() };
+        let session = Session::open(Environment::read(), caller, Rc::new(Bar::default())).ok()?;
+        let view = session.view().ok()?;
+        Some((session, view))
+    }
+
+    fn table(&self) -> Option<Rc<Table>> {
+        self.view()?.1.state.table().ok()
+    }
 }
 
 fn offer(current: &OsStr, value: &str, help: &str) -> Option<CompletionCandidate> {
@@ -135,8 +161,8 @@ fn offer(current: &OsStr, value: &str, help: &str) -> Option<CompletionCandidate
     value.starts_with(wanted).then(|| CompletionCandidate::new(value).help(Some(help.to_owned().into())))
 }
 
-fn ids(current: &OsStr) -> Vec<CompletionCandidate> {
-    let Some(table) = table() else { return Vec::new() };
+fn ids(here: &Here, current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(table) = here.table() else { return Vec::new() };
     let wanted = current.to_string_lossy().to_lowercase();
     let mut issues: Vec<Entry<'_>> =
         table.issues().filter(|issue| issue.id().to_string().starts_with(&wanted)).collect();
@@ -149,29 +175,31 @@ fn ids(current: &OsStr) -> Vec<CompletionCandidate> {
     issues.into_iter().filter_map(candidate).collect()
 }
 
-fn gates(current: &OsStr) -> Vec<CompletionCandidate> {
-    let Some((_, view)) = view() else { return Vec::new() };
+fn gates(here: &Here, current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some((_, view)) = here.view() else { return Vec::new() };
     let keys = view.state.gate_keys().unwrap_or_default();
     let title = |key: &GateKey| view.state.gate(key).ok().flatten().map(|gate| gate.title).unwrap_or_default();
     keys.iter().filter_map(|key| offer(current, key.as_str(), &title(key))).collect()
 }
 
-fn sinks(current: &OsStr) -> Vec<CompletionCandidate> {
-    let Some((session, _)) = view() else { return Vec::new() };
+fn sinks(here: &Here, current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some((session, _)) = here.view() else { return Vec::new() };
     Sinks::of(&session).names().iter().filter_map(|name| offer(current, name.as_str(), "")).collect()
 }
 
-fn labels(current: &OsStr) -> Vec<CompletionCandidate> {
-    distinct(current, &|issue| issue.labels().map(str::to_owned).collect())
+fn labels(here: &Here, current: &OsStr) -> Vec<CompletionCandidate> {
+    distinct(here, current, &|issue| issue.labels().map(str::to_owned).collect())
 }
 
-fn actors(current: &OsStr) -> Vec<CompletionCandidate> {
-    distinct(current, &|issue| [issue.assignee(), issue.holder()].into_iter().flatten().map(str::to_owned).collect())
+fn actors(here: &Here, current: &OsStr) -> Vec<CompletionCandidate> {
+    distinct(here, current, &|issue| {
+        [issue.assignee(), issue.holder()].into_iter().flatten().map(str::to_owned).collect()
+    })
 }
 
 /// Each text that issues have, once.
-fn distinct(current: &OsStr, texts: &dyn Fn(Entry<'_>) -> Vec<String>) -> Vec<CompletionCandidate> {
-    let Some(table) = table() else { return Vec::new() };
+fn distinct(here: &Here, current: &OsStr, texts: &dyn Fn(Entry<'_>) -> Vec<String>) -> Vec<CompletionCandidate> {
+    let Some(table) = here.table() else { return Vec::new() };
     let known: std::collections::BTreeSet<String> = table.issues().flat_map(texts).collect();
     known.iter().filter_map(|text| offer(current, text, "")).collect()
 }

@@ -65,7 +65,7 @@ pub struct Set {
     local: bool,
 }
 
-/// Take a setting away, so that its default holds
+/// Remove a setting, so that its default applies
 ///
 /// Reads the shared settings.
 #[derive(Args, Debug)]
@@ -78,14 +78,18 @@ pub struct Unset {
 }
 
 /// A local setting: git's configuration key `jit.NAME`.
-struct Local {
-    key: &'static str,
-    default: &'static str,
-    about: &'static str,
+pub struct Local {
+    /// The key.
+    pub key: &'static str,
+    /// What holds when it is not set; empty for nothing.
+    pub default: &'static str,
+    /// What it says.
+    pub about: &'static str,
     check: fn(&str) -> std::result::Result<(), String>,
 }
 
-const LOCAL: &[Local] = &[
+/// Every local setting.
+pub const LOCAL: &[Local] = &[
     Local {
         key: "jit.agent",
         default: "",
@@ -95,7 +99,7 @@ const LOCAL: &[Local] = &[
     Local {
         key: "jit.fsync",
         default: "batch",
-        about: "how hard a change is pressed onto the disk: off, batch or full",
+        about: "how a change is flushed to disk: off, batch or full",
         check: |text| Durability::parse(Some(text)).map(drop).map_err(|_| "write off, batch or full".to_owned()),
     },
     Local {
@@ -103,7 +107,8 @@ const LOCAL: &[Local] = &[
         default: crate::store::git::DEFAULT_REF,
         about: "the ref that holds the tracker",
         check: |text| {
-            check_ref_name(text).map_err(|_| "write a full name that is no branch's, like refs/tracker/jit".to_owned())
+            check_ref_name(text)
+                .map_err(|_| "write a full name that is not a branch's, like refs/tracker/jit".to_owned())
         },
     },
     Local {

@@ -13,7 +13,7 @@ use crate::store::{Backend, Walk, events};
 
 use super::at::AtArg;
 
-/// Show what gave way when histories were joined, and how to take it back
+/// Show which values lost when histories were joined, and how to bring them back
 ///
 /// The newest first. Reads the messages of the history, and the events of its merges.
 #[derive(Args, Debug)]

@@ -100,12 +100,12 @@ const fn read(command: &'static str, stdout: &'static str, shape: fn() -> Value)
 }
 
 const ID: &str = "the issue's full id";
-const LIST: &str = "a line an issue";
+const LIST: &str = "one line per issue";
 
 /// Every visible command.
 pub const CONTRACTS: &[Contract] = &[
     Contract { errors: CHANGE, ..read("init", "nothing", shape::<admin::Initialised>) },
-    read("config list", "a line a setting", shape::<admin::Settings>),
+    read("config list", "one line per setting", shape::<admin::Settings>),
     read("config get", "the value", shape::<admin::Setting>),
     Contract { errors: CHANGE, ..read("config set", "nothing", shape::<admin::Setting>) },
     Contract { errors: CHANGE, ..read("config unset", "nothing", shape::<admin::Setting>) },
@@ -122,7 +122,7 @@ pub const CONTRACTS: &[Contract] = &[
     change("issue assign"),
     change("issue unassign"),
     change("issue comment"),
-    read("issue log", "a line an event", shape::<history::History>),
+    read("issue log", "one line per event", shape::<history::History>),
     read("issue diff", "a unified diff", shape::<history::Diff>),
     change("issue delete"),
     change("issue reject"),
@@ -135,17 +135,17 @@ pub const CONTRACTS: &[Contract] = &[
     Contract { errors: &[NotFound, Outside], ..read("graph export", "the graph", shape::<graph::Export>) },
     Contract { shape: shape::<gate::GateDoc>, errors: &[NotFound, Refused, Exists, Outside], ..change("gate define") },
     Contract { shape: shape::<gate::GateDoc>, ..change("gate undefine") },
-    read("gate list", "a line a gate", shape::<gate::Gates>),
+    read("gate list", "one line per gate", shape::<gate::Gates>),
     read("gate show", "the definition", shape::<gate::GateDoc>),
     change("gate add"),
     change("gate rm"),
     Contract { shape: shape::<gate_run::GateRun>, errors: &[NotFound, Refused, Lost, Outside], ..change("gate run") },
     change("gate pass"),
     change("gate fail"),
-    Contract { errors: &[NotFound, Outside], ..read("gate status", "a line a gate", shape::<gate::GateStatus>) },
+    Contract { errors: &[NotFound, Outside], ..read("gate status", "one line per gate", shape::<gate::GateStatus>) },
     read("gate trust", "each command, and whether it may run", shape::<gate_run::Trusted>),
     read("gate preset list", "the presets with their gates", shape::<gate_run::Presets>),
-    Contract { errors: CHANGE, ..read("gate preset apply", "a line a gate", shape::<gate_run::Applied>) },
+    Contract { errors: CHANGE, ..read("gate preset apply", "one line per gate", shape::<gate_run::Applied>) },
     Contract {
         errors: &[NotFound, Exists, Outside],
         ..read("coordinator init-config", "nothing", shape::<coordinator::Written>)
@@ -156,7 +156,7 @@ pub const CONTRACTS: &[Contract] = &[
         ..read("coordinator stop", "whether one was running", shape::<coordinator::Stopped>)
     },
     read("coordinator status", "the state, the pool and the queue", shape::<coordinator::Status>),
-    read("coordinator agents", "the holders, each with a line an issue", shape::<coordinator::Agents>),
+    read("coordinator agents", "the holders, each with one line per issue", shape::<coordinator::Agents>),
     Contract { errors: COORDINATOR, ..read("coordinator once", "nothing", shape::<coordinator::Round>) },
     Contract { stream: true, ..read("coordinator logs", "what the agent printed", log_line) },
     Contract {
@@ -169,61 +169,67 @@ pub const CONTRACTS: &[Contract] = &[
     },
     Contract {
         errors: &[NotFound, Outside],
-        ..read("worktree list", "a line a worktree", shape::<worktree::Worktrees>)
+        ..read("worktree list", "one line per worktree", shape::<worktree::Worktrees>)
     },
     Contract { errors: CHANGE, ..read("worktree rm", "nothing", shape::<worktree::Worktree>) },
     Contract { errors: &[NotFound, Refused, Outside], ..read("hooks install", "nothing", shape::<hooks::Hooks>) },
     Contract { errors: &[NotFound, Refused, Outside], ..read("hooks uninstall", "nothing", shape::<hooks::Hooks>) },
     Contract {
         errors: &[NotFound, Refused, Outside],
-        ..read("hooks status", "a line a hook", shape::<hooks::HookStatus>)
+        ..read("hooks status", "one line per hook", shape::<hooks::HookStatus>)
     },
     Contract { errors: CHANGE, ..read("hooks run", "nothing", nothing) },
-    Contract { errors: &[NotFound, Refused, Outside], ..read("verify", "a line a commit", shape::<verify::Verified>) },
+    Contract {
+        errors: &[NotFound, Refused, Outside],
+        ..read("verify", "one line per commit", shape::<verify::Verified>)
+    },
     Contract { errors: SYNC, ..read("sync", "what came, what went, the commit", shape::<sync::Synced>) },
     Contract { errors: SYNC, ..read("fetch", "how many are new, the commit", shape::<sync::Fetched>) },
     Contract { errors: SYNC, ..read("push", "how many went, the commit", shape::<sync::Pushed>) },
     Contract { errors: SYNC, ..read("merge", "what came, the commit", shape::<sync::Joined>) },
     read("conflicts", "what gave way, and the command that takes it back", conflicts_or_value),
     Contract { errors: SYNC, ..read("land", "the commit that landed", shape::<Landed>) },
-    Contract { errors: SYNC, ..read("remote check", "a line a check", shape::<sync::Checked>) },
+    Contract { errors: SYNC, ..read("remote check", "one line per check", shape::<sync::Checked>) },
     read("status", "counts and the newest completions", shape::<status::Status>),
     read("query ready", LIST, rows),
     read("query blocked", LIST, rows),
     read("query assignee", LIST, rows),
     read("query state", LIST, rows),
     read("query priority", LIST, rows),
-    read("query questions", "a question a paragraph", shape::<list::Questions>),
+    read("query questions", "one paragraph per question", shape::<list::Questions>),
     read("query all", LIST, rows),
     read("ready", LIST, rows),
-    Contract { stream: true, ..read("events tail", "a line an event", shape::<event::EventDoc>) },
-    Contract { stream: true, ..read("events query", "a line an event", shape::<event::EventDoc>) },
+    Contract { stream: true, ..read("events tail", "one line per event", shape::<event::EventDoc>) },
+    Contract { stream: true, ..read("events query", "one line per event", shape::<event::EventDoc>) },
     read("metrics", "figures, in the format asked for", shape::<metrics::Metrics>),
-    read("search", "a line an issue, and where it was found", shape::<search::SearchDoc<'static>>),
-    read("log", "a line a change", shape::<log::Log>),
-    read("blame", "a line a field", shape::<blame::Blame>),
+    read("search", "one line per issue, and where it was found", shape::<search::SearchDoc<'static>>),
+    read("log", "one line per change", shape::<log::Log>),
+    read("blame", "one line per field", shape::<blame::Blame>),
     Contract { shape: shape::<undo::Undone>, ..change("undo") },
-    Contract { errors: &[NotFound, Refused, Nothing], ..read("wait", "the ids that are there", shape::<wait::Waited>) },
-    Contract { stream: true, ..read("watch", "a line an event", shape::<event::EventDoc>) },
+    Contract {
+        errors: &[NotFound, Refused, Nothing],
+        ..read("wait", "the ids of the issues that have reached the state", shape::<wait::Waited>)
+    },
+    Contract { stream: true, ..read("watch", "one line per event", shape::<event::EventDoc>) },
     read("mirror status", "the state of the mirror", shape::<admin::MirrorStatus>),
     Contract { errors: &[NotFound, Outside], ..read("mirror refresh", "nothing", shape::<admin::MirrorChanged>) },
     Contract { errors: CHANGE, ..read("mirror import", "nothing", shape::<admin::MirrorChanged>) },
-    Contract { errors: &[Unexpected, NotFound], ..read("fsck", "a line a problem", shape::<admin::Fsck>) },
+    Contract { errors: &[Unexpected, NotFound], ..read("fsck", "one line per problem", shape::<admin::Fsck>) },
     Contract { errors: &[NotFound, Outside], ..read("gc", "nothing", shape::<admin::Collected>) },
     Contract { errors: &[NotFound, Exists], ..read("sink add", "nothing", shape::<sink::SinkList>) },
-    read("sink list", "a line a sink", shape::<sink::SinkList>),
+    read("sink list", "one line per sink", shape::<sink::SinkList>),
     read("sink rm", "nothing", shape::<sink::SinkList>),
     Contract { errors: &[NotFound, Lost], ..read("sink skip", "nothing", shape::<sink::SinkList>) },
     Contract {
         shape: delivered_or_told,
         errors: &[NotFound, Refused, Outside],
-        ..read("sink run", "nothing; with --follow a line an event or a failure", shape::<sink::Delivered>)
+        ..read("sink run", "nothing; with --follow one line per event or failure", shape::<sink::Delivered>)
     },
-    Contract { stream: true, errors: &[Unexpected, NotFound], ..read("export", "a line an issue", export_line) },
+    Contract { stream: true, errors: &[Unexpected, NotFound], ..read("export", "one line per issue", export_line) },
     Contract { shape: shape::<admin::Imported>, errors: &[NotFound, Refused, Exists, Outside], ..change("import") },
     Contract {
         shape: applied_or_schema,
-        stdout: "a line an issue: its key and its id; with --dry-run a tree",
+        stdout: "one line per issue: its key and its id; with --dry-run a tree",
         errors: &[NotFound, Refused, Lost, Outside],
         ..change("apply")
     },

@@ -14,7 +14,7 @@ use crate::store::{StoreError, exchange};
 use super::at::AtArg;
 use super::common::FilterArg;
 
-/// Write every gate and issue to stdout, one JSON document a line
+/// Write every gate and issue to stdout, one JSON document per line
 ///
 /// `jit import` reads it. Deleted issues are left out. With a filter what the chosen issues wait for may be missing, and
 /// an import then asks for it. Exits 1, after everything else is written, when

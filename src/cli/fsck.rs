@@ -17,7 +17,7 @@ use crate::store::{Backend, CommitId, StoreError, StoreResult};
 /// reflog. Reads every issue and every event.
 #[derive(Args, Debug)]
 pub struct Fsck {
-    /// Get back what can be got back
+    /// Restore what can be restored
     #[arg(long)]
     repair: bool,
 }

@@ -35,7 +35,7 @@ pub struct Install {
     server: bool,
 }
 
-/// Take the hooks away, and put back what was there before
+/// Remove the hooks, and restore what was there before
 ///
 /// Reads git's configuration and the folder of hooks.
 #[derive(Args, Debug)]
@@ -43,12 +43,12 @@ pub struct Uninstall {}
 
 /// Show which hooks git reaches
 ///
-/// Has git itself find and run each hook, which then does nothing but say so. Exits 4 when one is not reached. Reads
+/// Lets git itself find and run each hook, which then only reports that it ran. Exits 4 when one is not reached. Reads
 /// git's configuration and the folder of hooks.
 #[derive(Args, Debug)]
 pub struct Status {}
 
-/// What the installed hooks call
+/// Run a hook; the installed hooks call this
 ///
 /// Reads what the hook needs: the claims of the acting agent from the index, its issue, and the definitions of its
 /// gates.

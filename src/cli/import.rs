@@ -13,19 +13,19 @@ use crate::store::{CommitId, exchange};
 
 use super::common::read_bytes;
 
-/// Take in issues from a file, one JSON document a line
+/// Take in issues from a file, one JSON document per line
 ///
-/// Everything in one commit, or nothing. A line is what `jit export` writes, or the beginning of an issue:
+/// Everything in one commit, or nothing. A line is what `jit export` writes, or a new issue:
 /// {"title": "…"} and any of id, description, state, priority, labels, assignee, dependencies, gates,
-/// context, created_at, created_by. An issue that is here already in the same form is passed over; in
-/// another form it is refused (6). Gates that are defined here stay as they are. Reads the issues named,
+/// context, created_at, created_by. An issue that exists already with the same content is skipped; with
+/// other content it is refused (6). Gates that are defined here stay as they are. Reads the issues named,
 /// and writes a document each, into one pack when they are many.
 #[derive(Args, Debug)]
 pub struct Import {
     /// The file, or - for stdin
     #[arg(value_name = "FILE")]
     file: String,
-    /// Pass over issues that are here in another form
+    /// Skip issues that exist already with other content
     #[arg(long)]
     skip_existing: bool,
     /// Say what would be taken in, and change nothing

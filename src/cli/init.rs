@@ -17,7 +17,7 @@ use crate::store::layout::FORMAT;
 use crate::store::{Backend, StoreError};
 use crate::sync::{self, Remote};
 
-/// Begin a tracker in this repository
+/// Create a tracker in this repository, or adopt its remote's
 ///
 /// Outside a git repository one is made first. In a clone whose remote has a tracker, that one is
 /// adopted. Safe to repeat. Reads the ref; asks the remote when there is no tracker yet.
@@ -26,7 +26,7 @@ pub struct Init {
     /// The remote whose tracker is adopted (default: JIT_REMOTE, else origin, else the only one)
     #[arg(long, value_name = "NAME")]
     remote: Option<String>,
-    /// Begin a tracker of one's own without asking any remote
+    /// Create a separate tracker, without asking any remote
     #[arg(long, conflicts_with = "remote")]
     no_remote: bool,
 }

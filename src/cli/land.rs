@@ -7,7 +7,7 @@ use crate::land::{self, Wanted};
 use crate::report::Report;
 use crate::session::Session;
 
-/// Land a branch: its code gets onto the target, and its issues are done, in one step
+/// Land a branch: move its code onto the target and finish its issues, in one step
 ///
 /// The target must be an ancestor of the branch, and the very tree that lands must have every gate of the issues that
 /// its commits name passed; missing ones are run in a clean work tree. Safe to repeat: after an interruption it goes on,

@@ -13,7 +13,7 @@ use crate::store::{Backend, Walk};
 
 use super::at::AtArg;
 
-/// Show the history of the tracker, a line a change, newest first
+/// Show the history of the tracker, one line per change, newest first
 ///
 /// Each change is a commit: git show COMMIT has all of it, jit undo COMMIT takes it back. Reads the messages of the
 /// commits shown.

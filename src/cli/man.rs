@@ -11,8 +11,8 @@ use crate::report::admin::{ManPages, Page};
 
 /// Write manual pages
 ///
-/// With the words of a command its page on stdout: `jit man issue create | man -l -`. With --dir all of them, a file each:
-/// `jit man --dir ~/.local/share/man/man1`, and then `man jit-issue-create`. Reads nothing.
+/// Prints the page of the command that is named: `jit man issue create | man -l -`. With --dir writes all of them, one
+/// file each: `jit man --dir ~/.local/share/man/man1`; then `man jit-issue-create` works. Reads nothing.
 #[derive(Args, Debug)]
 pub struct Man {
     /// The words of a command; none for the program as a whole

@@ -11,13 +11,13 @@ use crate::session::Session;
 
 use super::at::AtArg;
 
-/// Show figures of how work goes: throughput, lead and cycle times, gates, claims, agents
+/// Show how work is going: throughput, lead and cycle times, gates, claims, agents
 ///
-/// Times are those of the issues that became done in the stretch. Reads the events of the stretch, those of issues that
+/// Times are those of the issues that became done in the period. Reads the events of the period, those of issues that
 /// were done in it and made before, and the index.
 #[derive(Args, Debug)]
 pub struct Metrics {
-    /// The beginning of the stretch: a span back from now, a day or an RFC 3339 time
+    /// The beginning of the period: a span back from now, a day or an RFC 3339 time
     #[arg(long, value_name = "WHEN", default_value = "30d")]
     since: String,
     /// The format; without it a text for people
@@ -32,7 +32,7 @@ pub struct Metrics {
 enum Format {
     /// One document
     Json,
-    /// A line a figure
+    /// One line per figure
     Csv,
     /// OpenMetrics text, as Prometheus reads it
     Prometheus,
@@ -43,11 +43,11 @@ impl Metrics {
     pub fn run(self, session: &Session) -> Result<Report> {
         let since = parse_moment(&self.since, session.now()).map_err(|why| Error::usage(format!("--since: {why}")))?;
         let view = self.at.view(session)?;
-        // A time says when the stretch ends; a commit, that it ends with its events.
+        // A time says when the period ends; a commit, that it ends with its events.
         let time = self.at.at.as_deref().and_then(|when| parse_moment(when, session.now()).ok());
         let end = time.map_or_else(|| self.at.clock(session, &view), Ok)?;
         if since >= end {
-            return Err(Error::usage(format!("--since: the stretch would begin at {since} and end at {end}")));
+            return Err(Error::usage(format!("--since: the period would begin at {since} and end at {end}")));
         }
         let table = session.table(&view.state)?;
         let (figures, start) = figures(session, &view, &table, (since, end))?;

@@ -25,7 +25,7 @@ pub enum Mirror {
 #[derive(Args, Debug)]
 pub struct Status {}
 
-/// Write what is missing or behind
+/// Write the files that are missing or out of date
 ///
 /// Files changed by hand are kept, unless --discard says otherwise. Reads every file and every issue.
 #[derive(Args, Debug)]
@@ -35,7 +35,7 @@ pub struct Refresh {
     discard: bool,
 }
 
-/// Take what was changed by hand into the tracker
+/// Import hand edits of the mirror into the tracker
 ///
 /// Everything in one commit, or nothing. What changed in the tracker meanwhile is joined field by
 /// field. Reads every file of the mirror, and the issues that were changed.

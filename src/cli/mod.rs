@@ -71,7 +71,7 @@ pub struct Cli {
     /// Leave out confirmations and hints
     #[arg(short, long, global = true, help_heading = "Global options")]
     quiet: bool,
-    /// Use colours
+    /// When to use colours
     #[arg(
         long,
         visible_alias = "colour",

@@ -18,7 +18,7 @@ use super::at::AtArg;
 use super::common::FilterArg;
 use super::issue::list::listing;
 
-/// Ask for issues by what they are
+/// List issues by state, priority, assignee and the like
 #[derive(Subcommand, Debug)]
 pub enum Query {
     Ready(Ready),
@@ -40,7 +40,7 @@ pub struct Ready {
     limit: Limit,
 }
 
-/// List what dependencies hold up, and which
+/// List blocked issues, and what blocks them
 ///
 /// Reads the index.
 #[derive(Args, Debug)]
@@ -49,7 +49,7 @@ pub struct Blocked {
     limit: Limit,
 }
 
-/// List what is meant for an actor
+/// List the issues assigned to an actor
 ///
 /// Reads the index.
 #[derive(Args, Debug)]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::error::Class;
 
 use super::contract::{self, Contract};
+use super::help::TOPICS;
 
 /// Every visible command with its words, leaves only.
 pub fn leaves() -> Vec<(String, Command)> {
@@ -124,6 +125,7 @@ pub fn markdown() -> String {
     for class in Class::ALL {
         out.push_str(&format!("| {} | {} |\n", class.exit_code(), class.meaning()));
     }
+    out.push_str(&contents());
     for (words, mut command) in leaves() {
         let about = text(command.get_long_about().or(command.get_about())).unwrap_or_default();
         let usage = command.render_usage().to_string();
@@ -137,6 +139,34 @@ pub fn markdown() -> String {
             out.push_str(&format!("\nPrints {}. Exit codes: {}.\n", promise.stdout, codes.join(", ")));
         }
     }
+    for topic in TOPICS.iter().filter(|topic| topic.name != "exit-codes") {
+        out.push_str(&format!("\n## jit help {}\n\n```text\n{}```\n", topic.name, (topic.page)()));
+    }
+    out
+}
+
+/// Links to everything on the page, a line for each first word.
+fn contents() -> String {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    let topics = TOPICS.iter().filter(|topic| topic.name != "exit-codes").map(|topic| format!("help {}", topic.name));
+    for words in leaves().into_iter().map(|(words, _)| words).chain(topics) {
+        let (group, rest) = words.split_once(' ').unwrap_or((words.as_str(), ""));
+        let name = if rest.is_empty() { group } else { rest };
+        let link = format!("[{name}](#jit-{})", words.replace(' ', "-"));
+        match groups.iter_mut().find(|(known, _)| known == group) {
+            Some((_, links)) => links.push(link),
+            None => groups.push((group.to_owned(), vec![link])),
+        }
+    }
+    let mut alone = Vec::new();
+    let mut out = String::from("\n## All of them\n\n");
+    for (group, links) in groups {
+        match links.as_slice() {
+            [link] => alone.push(link.clone()),
+            links => out.push_str(&format!("- `{group}`: {}\n", links.join(", "))),
+        }
+    }
+    out.push_str(&format!("- by themselves: {}\n", alone.join(", ")));
     out
 }
 

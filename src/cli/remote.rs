@@ -14,7 +14,7 @@ pub enum Remote {
     Check(Check),
 }
 
-/// Look whether a remote can share the tracker, with claims
+/// Check whether a remote can share the tracker and its claims
 ///
 /// Pushes refs below refs/tracker/probe and takes them away again. Exits 10 when something is in the way. Reads git's
 /// configuration and the ref.

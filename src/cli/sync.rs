@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::store::{Backend, CommitId};
 use crate::sync::{self, News, PATIENCE, Pushing, Remote, Synced};
 
-/// Bring this tracker and a remote's to one commit, with everything that either had
+/// Sync this tracker with a remote's: both end at one commit, with everything that either had
 ///
 /// Fetches, joins, pushes, and starts again when somebody else was faster. Nothing is overwritten: what both changed
 /// is decided by rules, and `jit conflicts` shows what gave way. Exits 10 when the remote cannot be reached or
@@ -21,7 +21,7 @@ use crate::sync::{self, News, PATIENCE, Pushing, Remote, Synced};
 pub struct Sync {
     /// The remote (default: JIT_REMOTE, else origin, else the only one)
     remote: Option<String>,
-    /// Take in, and leave the remote as it is
+    /// Fetch and join only; leave the remote as it is
     #[arg(long)]
     no_push: bool,
     /// Give up after this long
@@ -29,7 +29,7 @@ pub struct Sync {
     timeout: Duration,
 }
 
-/// Fetch a remote's tracker, and join nothing
+/// Fetch a remote's tracker, without joining it
 ///
 /// It is kept in refs/jit-remotes/REMOTE; `jit sync` joins it. Reads the commits that are new.
 #[derive(Args, Debug)]
@@ -49,7 +49,7 @@ pub struct Push {
 
 /// Join other trackers' histories into this one
 ///
-/// Each may have begun apart. What is taken in is looked at first, and refused where it is no tracker. Reads what
+/// They may have begun separately. Each is checked first, and refused if it is not a tracker. Reads what
 /// differs.
 #[derive(Args, Debug)]
 pub struct Merge {
@@ -129,7 +129,7 @@ fn joined(session: &Session, news: &News) -> crate::report::sync::News {
         session.notice(format!("{by} has lost the claim of {}: jit issue claim-next --as {by}", id.short()));
     }
     if news.overridden > 0 {
-        session.notice(format!("{} values gave way in the merge: jit conflicts", news.overridden));
+        session.notice(format!("values that gave way in the merge: {}; jit conflicts shows them", news.overridden));
     }
     let lost = news.lost.iter().map(|(id, by)| LostClaim { issue: *id, by: by.clone() });
     crate::report::sync::News {

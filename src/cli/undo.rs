@@ -15,10 +15,10 @@ use crate::sync::claims::publish_end;
 
 use super::common::Force;
 
-/// Take a change back, by the opposite change in a new commit
+/// Undo a change, by making the opposite change in a new commit
 ///
-/// Without an argument the newest change that the acting actor made and that is not undone yet; so undo after undo
-/// goes further back. Undoing an undo does it again. Refused, with the reason, where what was changed was changed
+/// Without an argument: the newest change that the acting actor made and that is not undone yet; each further undo
+/// goes one change back. Undoing an undo redoes it. Refused, with the reason, where what was changed was changed
 /// again, where something rests on it, and for what has no opposite: verdicts, comments, claims that ended. Reads the
 /// messages of the commits since, the events to be undone, and the issues they are about.
 #[derive(Args, Debug)]

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::store::StoreError;
 use crate::verify::{Asked, examine, examine_and_run};
 
-/// Check that commits are what their issues ask
+/// Check that commits meet what their issues require
 ///
 /// Every commit in the range must name its issue in a trailer `Jit-Issue`, and the issue's gates must hold for the
 /// commit's tree by recorded evidence: those of the stage `commit` for each commit, those of the stage `finish` for
@@ -22,7 +22,7 @@ pub struct Verify {
     /// Run what is missing, each in a clean work tree of that commit, and record what passes
     #[arg(long)]
     run: bool,
-    /// Pass over merges
+    /// Skip merges
     #[arg(long)]
     no_merges: bool,
 }

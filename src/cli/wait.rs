@@ -15,9 +15,9 @@ use crate::report::wait::{Waited, WaitedIssue};
 use crate::session::Session;
 use crate::store::StoreError;
 
-/// Wait until issues have come to a state
+/// Wait until issues have reached a state
 ///
-/// Prints the ids of those that have. Exits 7 when the time is over, and 4 as soon as one cannot come there any more:
+/// Prints the ids of those that have. Exits 7 on a timeout, and 4 as soon as one can no longer reach the state:
 /// it was deleted, or ended otherwise. Woken by the system when the tracker changes; what happens in other clones is
 /// seen once it has been fetched. Reads the issues named whenever the tracker has changed.
 #[derive(Args, Debug)]
@@ -28,10 +28,10 @@ pub struct Wait {
     /// The state; any of several, with commas between them
     #[arg(short, long, value_delimiter = ',', default_value = "done", value_name = "STATE")]
     state: Vec<State>,
-    /// Until one of the issues is there, instead of all
+    /// Until one of the issues has reached it, instead of all
     #[arg(long)]
     any: bool,
-    /// At most so long: `30s`, `10m`
+    /// At most this long: `30s`, `10m`
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
 }
@@ -133,7 +133,7 @@ impl Wait {
             .take(3)
             .map(|issue| format!("{} ({})", issue.id.short(), issue.state))
             .collect();
-        let message = format!("the time is over, and not {} yet: {}", self.states(), waiting.join(", "));
+        let message = format!("timed out; not {} yet: {}", self.states(), waiting.join(", "));
         Error::new(Class::Nothing, "wait_timed_out", message).retryable().details(self.details(standing))
     }
 

@@ -32,16 +32,16 @@ pub enum Worktree {
 
 /// Claim an issue, make a worktree for it, and print the worktree's path
 ///
-/// The worktree is on the branch jit/<short-id>; one that is there from before is used again. Commands and hooks that
-/// run in it act as the actor who made it, under this very claim. When the worktree cannot be made the claim is given
-/// back. Reads the issue and its dependencies, and asks git for its worktrees.
+/// The worktree is on the branch jit/<short-id>; an existing branch is used again. Commands and hooks that run in it
+/// act as the actor who made it, under this claim. If the worktree cannot be made, the claim is released.
+/// Reads the issue and its dependencies, and asks git for its worktrees.
 #[derive(Args, Debug)]
 pub struct Add {
     /// The issue
     id: IdPrefix,
-    /// Where (default: in a folder beside the repository's, called like it with `-worktrees`)
+    /// Where to put it (default: in a folder beside the repository, named after it with `-worktrees`)
     path: Option<PathBuf>,
-    /// Give the claim up by itself after this long without an event of the holder
+    /// A lease: after this long without an event of the holder, others can claim the issue
     #[arg(long, value_name = "SPAN", value_parser = lease)]
     ttl: Option<Duration>,
     #[command(flatten)]
@@ -54,7 +54,7 @@ pub struct Add {
 #[derive(Args, Debug)]
 pub struct List {}
 
-/// Give the claim back and take the worktree of an issue away
+/// Release the claim and remove the worktree of an issue
 ///
 /// Refused while it holds work that is not committed, or commits that no branch has. The branch goes too when another
 /// one holds its commits. Reads the issue, and asks git for the state of the worktree.

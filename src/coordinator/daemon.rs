@@ -74,7 +74,7 @@ impl Home {
         let lock = file_lock::lock(&self.lock_file(), BRIEFLY).map_err(|why| match why {
             LockError::Busy => {
                 let pid = self.told().map_or_else(String::new, |told| format!(" (PID: {})", told.pid));
-                Error::new(Class::Exists, "coordinator_running", format!("a coordinator runs here already{pid}"))
+                Error::new(Class::Exists, "coordinator_running", format!("a coordinator is already running here{pid}"))
                     .hint("jit coordinator status; jit coordinator stop ends it")
             }
             LockError::Io(why) => Error::from(StoreError::io("taking the coordinator's place")(why)),
@@ -160,8 +160,10 @@ impl Daemon {
                 return self.end(wish);
             }
             let pause = self.round();
-            if let Some(problem) = self.deliverer.look_after(&self.coordinator.session, &home) {
-                self.coordinator.problem("sinks", problem);
+            match self.deliverer.look_after(&self.coordinator.session, &home) {
+                Some(problem) => self.coordinator.problem("sinks", problem),
+                None if self.deliverer.is_well() => drop(self.coordinator.problems.remove("sinks")),
+                None => {}
             }
             self.tell();
             if self.wait(pause) {

@@ -23,6 +23,11 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
+    /// Whether the process runs, or nothing is wrong with it not running.
+    pub fn is_well(&self) -> bool {
+        self.running.is_some() || self.next.is_none()
+    }
+
     /// Starts the process when there are sinks and it does not run. Gives what is wrong, if so.
     pub fn look_after(&mut self, session: &Session, home: &Home) -> Option<String> {
         if let Some((child, _)) = &mut self.running {
@@ -34,8 +39,11 @@ impl Deliverer {
                 }
             }
         }
-        let early = self.next.is_some_and(|next| Instant::now() < next);
-        if early || Sinks::of(session).names().is_empty() {
+        if Sinks::of(session).names().is_empty() {
+            self.next = None;
+            return None;
+        }
+        if self.next.is_some_and(|next| Instant::now() < next) {
             return None;
         }
         match start(session, home) {

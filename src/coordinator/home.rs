@@ -86,7 +86,8 @@ impl Home {
     /// Makes the folder, for this user alone.
     pub fn make(&self) -> Result<()> {
         if self.checkout.to_str().is_none() {
-            let message = format!("the path {} is no valid UTF-8, and cannot be written down", self.checkout.display());
+            let message =
+                format!("the path {} is not valid UTF-8, and cannot be written down", self.checkout.display());
             return Err(Error::new(Class::Usage, "invalid_path", message));
         }
         // What stands in it may be secret: the words and variables of commands, and what agents print.
@@ -154,7 +155,7 @@ impl Home {
         let meta = fs::metadata(&self.config)?;
         if !meta.is_file() || meta.len() > LARGEST_CONFIG {
             let most = LARGEST_CONFIG >> 20;
-            return Err(std::io::Error::other(format!("it is no regular file of at most {most} MiB")));
+            return Err(std::io::Error::other(format!("it is not a regular file of at most {most} MiB")));
         }
         let mut text = String::new();
         let opened = derived::open(&self.config).ok_or_else(|| std::io::Error::other("it cannot be opened"))?;

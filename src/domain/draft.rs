@@ -194,14 +194,14 @@ pub fn require_gates<'k>(snapshot: &dyn Snapshot, keys: impl IntoIterator<Item =
     let mut missing = Vec::new();
     for key in keys {
         if snapshot.gate(key)?.is_none() {
-            missing.push((key.clone(), nearest(key, &snapshot.gate_keys()?)));
+            missing.push((key.clone(), nearest_gates(key, &snapshot.gate_keys()?)));
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(Refusal::GateNotFound { keys: missing }) }
 }
 
 /// The keys most like `key`, the nearest first; all of them when none is near.
-fn nearest(key: &GateKey, known: &[GateKey]) -> Vec<GateKey> {
+fn nearest_gates(key: &GateKey, known: &[GateKey]) -> Vec<GateKey> {
     let mut scored: Vec<(f64, &GateKey)> =
         known.iter().map(|other| (strsim::jaro_winkler(key.as_str(), other.as_str()), other)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));

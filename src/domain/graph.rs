@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use petgraph::algo::{astar, tarjan_scc};
+use petgraph::algo::{astar, kosaraju_scc};
 use petgraph::graphmap::DiGraphMap;
 
 use super::id::IssueId;
@@ -54,17 +54,26 @@ impl Graph {
 }
 
 /// Groups of issues that wait for one another: none in a healthy tracker.
+///
+/// By Kosaraju's algorithm, which petgraph does without recursion: what comes from elsewhere may hold a chain of any length.
 pub fn knots(edges: impl Iterator<Item = (IssueId, IssueId)>) -> Vec<Vec<IssueId>> {
     let edges: DiGraphMap<IssueId, ()> = edges.map(|(from, to)| (from, to, ())).collect();
     let knotted = |group: &Vec<IssueId>| group.len() > 1 || edges.contains_edge(group[0], group[0]);
-    tarjan_scc(&edges).into_iter().filter(knotted).collect()
+    kosaraju_scc(&edges).into_iter().filter(knotted).collect()
+}
+
+/// A shortest way along `edges`, both ends included; `None` when there is none.
+pub fn path(edges: impl Iterator<Item = (IssueId, IssueId)>, from: IssueId, to: IssueId) -> Option<Vec<IssueId>> {
+    let edges: DiGraphMap<IssueId, ()> = edges.map(|(from, to)| (from, to, ())).collect();
+    edges.contains_node(from).then_some(())?;
+    astar(&edges, from, |id| id == to, |_| 1, |_| 0).map(|(_, path)| path)
 }
 
 /// A way along `edges` that ends where it began; `None` when there is none.
 pub fn cycle(edges: impl Iterator<Item = (IssueId, IssueId)>) -> Option<Vec<IssueId>> {
     let edges: DiGraphMap<IssueId, ()> = edges.map(|(from, to)| (from, to, ())).collect();
-    let closed = |group: &Vec<IssueId>| group.len() > 1 || edges.contains_edge(group[0], group[0]);
-    let start = tarjan_scc(&edges).into_iter().find(closed)?[0];
+    let knotted = |group: &Vec<IssueId>| group.len() > 1 || edges.contains_edge(group[0], group[0]);
+    let start = kosaraju_scc(&edges).into_iter().find(knotted)?[0];
     let back = |from| astar(&edges, from, |id| id == start, |_| 1, |_| 0).map(|(_, way)| way);
     let way = edges.neighbors(start).find_map(back)?;
     Some(std::iter::once(start).chain(way).collect())
@@ -169,4 +178,25 @@ pub fn within<'t>(table: &'t Table, roots: &[Entry<'t>], depth: Option<usize>) -
     found.retain(|issue| issue.presence() == Presence::Living);
     found.sort_unstable_by_key(|issue| issue.id());
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> IssueId {
+        IssueId::new(uuid::Uuid::from_u128(number.into()))
+    }
+
+    #[test]
+    fn a_chain_of_any_length_overflows_no_stack() {
+        const LENGTH: u32 = 200_000;
+        // Both ways: which end is met first hangs on the order of ids.
+        let up = (0..LENGTH).map(|n| (id(n), id(n + 1)));
+        assert_eq!(knots(up.clone()), Vec::<Vec<IssueId>>::new());
+        assert_eq!(knots(up.map(|(from, on)| (on, from))), Vec::<Vec<IssueId>>::new());
+        let ring = (0..LENGTH).map(|n| (id(n), id((n + 1) % LENGTH)));
+        assert_eq!(knots(ring.clone()).iter().map(Vec::len).collect::<Vec<_>>(), [LENGTH as usize]);
+        assert_eq!(cycle(ring).map(|way| way.len()), Some(LENGTH as usize + 1));
+    }
 }

@@ -84,7 +84,7 @@ macro_rules! textual_uuid {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                parse_canonical(text).map(Self).ok_or_else(|| format!("`{text}` is no {}", $what))
+                parse_canonical(text).map(Self).ok_or_else(|| format!("`{text}` is not a valid {}", $what))
             }
         }
 

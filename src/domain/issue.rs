@@ -286,6 +286,11 @@ pub struct Deletion {
 }
 
 impl Issue {
+    /// Whom it is meant for, other than by the claim on it: that assignment ends with the claim.
+    pub fn meant_for(&self) -> Option<&Actor> {
+        self.assignee.as_ref().filter(|assignee| self.claim.as_ref().is_none_or(|claim| claim.by != **assignee))
+    }
+
     /// Whether issues that depend on this one may start: it is done or rejected, also when it was
     /// archived or deleted after that. A tombstone holds nobody up.
     pub fn releases_dependents(&self) -> bool {

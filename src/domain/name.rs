@@ -143,16 +143,34 @@ fn check_gate_key(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The one of `known` words that was probably meant, where one is near.
+/// A word that was probably meant differs in at most so many letters.
+const NEAR: usize = 2;
+
+/// The one of `known` words that was probably meant, where one is near. Costs little for words of other lengths.
 pub fn nearest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let (distance, word) = known.map(|word| (strsim::damerau_levenshtein(word, given), word)).min()?;
-    (distance <= 2 && distance < given.chars().count()).then_some(word)
+    let length = given.chars().count();
+    let alike = known.filter(|word| word.chars().count().abs_diff(length) <= NEAR);
+    let (distance, word) = alike.map(|word| (strsim::damerau_levenshtein(word, given), word)).min()?;
+    (distance <= NEAR && distance < length).then_some(word)
+}
+
+/// What may have been meant, to be put behind an error: the nearest, or all that there are.
+pub fn one_of(given: &str, known: &[&str]) -> String {
+    match nearest(given, known.iter().copied()) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => format!("one of {}", known.join(", ")),
+    }
+}
+
+/// What may have been meant, to be put behind an error; nothing where no word is near.
+pub fn perhaps<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> String {
+    nearest(given, known).map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
 }
 
 fn check_sink_name(text: &str) -> Result<(), String> {
     one_line("a sink's name", text, 64)?;
     if !is_plain_name(text) {
-        return Err(format!("`{text}` is no name: letters, digits, `.`, `_` and `-`, like `chat`"));
+        return Err(format!("`{text}` is not a name: letters, digits, `.`, `_` and `-`, like `chat`"));
     }
     Ok(())
 }
@@ -160,7 +178,7 @@ fn check_sink_name(text: &str) -> Result<(), String> {
 fn check_plan_key(text: &str) -> Result<(), String> {
     one_line("a key", text, 100)?;
     if !is_plain_name(text) {
-        return Err(format!("`{text}` is no key: letters, digits, `.`, `_` and `-`, like `login-endpoint`"));
+        return Err(format!("`{text}` is not a key: letters, digits, `.`, `_` and `-`, like `login-endpoint`"));
     }
     Ok(())
 }

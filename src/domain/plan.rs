@@ -172,7 +172,7 @@ pub struct Base {
     /// What it waits for by the plan: its dependencies, and the issues whose parent it is.
     pub waits_for: BTreeSet<IssueId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    /// The parent, where it is no issue of the plan.
+    /// The parent, where it is not an issue of the plan.
     pub parent: Option<IssueId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assignee: Option<Actor>,

@@ -96,7 +96,7 @@ pub enum Refusal {
     NoQuestion(IssueId),
     /// Fields changed that the holder has not seen.
     UnseenChanges { id: IssueId, changes: Vec<Unseen> },
-    /// There is no work.
+    /// There is nothing to take up.
     NothingReady,
     /// A limit on the size or number of things would be passed.
     TooLarge { what: String, limit: String },

@@ -82,7 +82,7 @@ pub const KNOWN: &[Known] = &[
         key: GATES_REUSE,
         kind: Kind::Choice(&["local", "shared"]),
         default: "local",
-        about: "whose runs of a gate's command are used again: those of this repository, or shared: of all machines",
+        about: "whose runs of a gate's command are reused: local, of this repository; or shared, of all machines",
     },
     Known {
         key: HOOKS_PROTECTED_BRANCHES,
@@ -106,7 +106,7 @@ pub const KNOWN: &[Known] = &[
         key: SYNC_AUTO,
         kind: Kind::Bool,
         default: "false",
-        about: "have any command join what plain git fetch brought, instead of saying that it is there",
+        about: "let any command join what plain git fetch brought, instead of only saying that it is there",
     },
     Known {
         key: SYNC_ON_PUSH,
@@ -217,7 +217,7 @@ fn patterns(text: &str) -> Result<Vec<String>, String> {
         false => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
     };
     match patterns.iter().find(|pattern| glob::Pattern::new(pattern).is_err() || pattern.trim().is_empty()) {
-        Some(wrong) => Err(format!("`{wrong}` is no pattern; write branches like main or release/*")),
+        Some(wrong) => Err(format!("`{wrong}` is not a pattern; write branches like main or release/*")),
         None => Ok(patterns),
     }
 }

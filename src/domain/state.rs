@@ -39,7 +39,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| {
                     let known: Vec<&str> = Self::ALL.iter().map(|value| value.as_str()).collect();
-                    format!("`{text}` is no {}; one of {}", $what, known.join(", "))
+                    format!("`{text}` is not a valid {}; one of {}", $what, known.join(", "))
                 })
             }
         }

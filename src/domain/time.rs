@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 /// Reads a span of time such as `90s`, `10m`, `1h 30m` or `2d`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text.trim())
-        .map_err(|why| format!("`{text}` is no span of time ({why}); write it like `90s`, `10m`, `1h 30m` or `2d`"))
+        .map_err(|why| format!("`{text}` is not a span of time ({why}); write it like `90s`, `10m`, `1h 30m` or `2d`"))
 }
 
 /// Reads a point in time: a span back from `now` (`1h`, `2d`), an RFC 3339 time, or a day
@@ -104,7 +104,7 @@ pub fn parse_moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
     humantime::parse_duration(text.trim()).map(|span| now.minus(span)).map_err(|_| {
         format!(
-            "`{text}` is no time; write a span back from now (`1h`, `2d`), a day (`2026-01-31`) or an RFC 3339 time"
+            "`{text}` is not a time; write a span back from now (`1h`, `2d`), a day (`2026-01-31`) or an RFC 3339 time"
         )
     })
 }

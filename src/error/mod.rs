@@ -56,7 +56,7 @@ impl Class {
             Class::Refused => "refused by a rule",
             Class::Lost => "lost to somebody else",
             Class::Exists => "already exists",
-            Class::Nothing => "nothing there",
+            Class::Nothing => "nothing to do, or timed out",
             Class::Outside => "something outside failed",
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::event::{Body, Event};
 use crate::domain::filter::Filter;
 use crate::domain::id::IssueId;
-use crate::domain::name::{Actor, nearest};
+use crate::domain::name::{Actor, perhaps};
 use crate::domain::table::Entry;
 use crate::error::Result;
 use crate::session::{Session, View};
@@ -54,6 +54,5 @@ pub fn check_name(name: &str) -> std::result::Result<(), String> {
     if known().any(fits) {
         return Ok(());
     }
-    let way = nearest(name, known()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    Err(format!("no event is called `{name}`{way}"))
+    Err(format!("no event is called `{name}`{}", perhaps(name, known())))
 }

@@ -1,4 +1,4 @@
-//! How work went in a stretch of time: what the events of it add up to.
+//! How work went in a period of time: what the events of it add up to.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::store::history::{self, Past, events_about};
 use crate::store::{Backend, StoreError, Walk, events};
 
 /// The figures between two moments, and when they begin: a tracker may be younger than `since`. `table` has the issues
-/// of the view. Reads the events of the stretch, and those of issues that were done in it and made before.
+/// of the view. Reads the events of the period, and those of issues that were done in it and made before.
 pub fn figures(
     session: &Session,
     view: &View,
@@ -58,7 +58,7 @@ fn fold(session: &Session, view: &View, since: Timestamp, end: Timestamp) -> Res
     Ok((figures, start))
 }
 
-/// Tells the stories of issues from their beginning where it lies before the stretch.
+/// Tells the stories of issues from their beginning where it lies before the period.
 fn complete(session: &Session, view: &View, figures: &mut Metrics) -> Result<()> {
     for unknown in [Stories::incomplete, Stories::unreleased] {
         for issue in unknown(&figures.stories) {

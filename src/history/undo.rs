@@ -30,7 +30,7 @@ impl Wanted {
             }
             Wanted::Event(event) => ("event_not_found", format!("the tracker has no event {event}")),
             Wanted::Commit(commit) => {
-                ("commit_not_found", format!("{} is no commit in the history of the tracker", commit.short()))
+                ("commit_not_found", format!("{} is not a commit in the history of the tracker", commit.short()))
             }
         };
         Error::new(Class::NotFound, code, message)

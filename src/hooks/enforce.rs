@@ -111,7 +111,7 @@ fn verdict(issue: &Issue, outcome: &Outcome) -> Result<()> {
     let (tail, log) = outcome.output.as_ref().map_or(("", None), |(tail, log)| (tail.trim_end(), Some(log)));
     let shown: String = tail.lines().map(|line| format!("\n    {line}")).collect();
     let hint = match &outcome.verdict {
-        Verdict::Given { .. } => "mend it, git add what you changed, and commit again".to_owned(),
+        Verdict::Given { .. } => "fix it, git add what you changed, and commit again".to_owned(),
         Verdict::None(_) => format!("jit gate show {key}, then commit again"),
     };
     let message = format!("the gate {key} of the issue {id}, asked about what is being committed, {what}{shown}");

@@ -94,7 +94,7 @@ pub fn folder(session: &Session) -> Result<PathBuf> {
     let is_top = session.store.work_tree().is_some_and(|top| top == folder);
     if is_top || (folder.exists() && !folder.is_dir()) {
         let message =
-            format!("git looks for hooks in {}, which is no folder for them (core.hooksPath)", folder.display());
+            format!("git looks for hooks in {}, which is not a folder for them (core.hooksPath)", folder.display());
         return Err(Error::new(Class::Refused, "no_hooks_folder", message).hint("git config --unset core.hooksPath"));
     }
     Ok(folder)

@@ -73,7 +73,7 @@ impl Hub<'_> {
             return Err(refused("tracker-stays", "the tracker is not taken away by a push", None));
         };
         if self.over.store.kind_of(new) != Some("commit") {
-            return Err(refused("well-formed", "it is no commit", Some(new)));
+            return Err(refused("well-formed", "it is not a commit", Some(new)));
         }
         let judged = check(&self.over.store, moved.old.as_ref(), new, self.session.now(), &*self.session.progress);
         judged.map_err(|verdict| match verdict {

@@ -127,7 +127,7 @@ fn push(
             "remote_not_atomic",
             format!("{} cannot move both at once: {message}", remote.name),
         )
-        .hint("jit land --not-atomic: the code first, then the tracker; the next run mends an end between")),
+        .hint("jit land --not-atomic: the code first, then the tracker; if it stops in between, run it again")),
         Err(why) => Err(remote.unreachable(why)),
         Ok(_) => Ok(Push::Busy),
     }

@@ -79,7 +79,7 @@ fn gates(snapshot: &TreeSnapshot<GitTree>) -> MirrorResult<BTreeMap<GateKey, Gat
 }
 
 fn issue(snapshot: &TreeSnapshot<GitTree>, file: &str, content: &[u8]) -> MirrorResult<(Issue, Issue)> {
-    let gone = || StoreError::Unreadable(unreadable(file, "is no issue of the tracker"));
+    let gone = || StoreError::Unreadable(unreadable(file, "is not an issue of the tracker"));
     let id: IssueId = issue_of_path(file).ok_or_else(gone)?;
     let base = snapshot.issue(id)?.ok_or_else(gone)?;
     Ok((base, decode_issue(file, id, content)?))

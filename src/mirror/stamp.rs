@@ -93,7 +93,7 @@ impl Mirror {
         let Some(length) = there.filter(|length| *length <= IN_PLACE as u64 && content.len() <= IN_PLACE) else {
             return self.put(FILE, &content);
         };
-        // White space after a document is no part of it, so the file need never be cut.
+        // White space after a document is not a part of it, so the file need never be cut.
         let length = usize::try_from(length).unwrap_or(0);
         content.resize(content.len().max(length), b'\n');
         let written = OpenOptions::new().write(true).open(&path).and_then(|mut file| file.write_all(&content));

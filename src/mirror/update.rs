@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
         Ok(changes)
     }
 
-    /// Every issue of the tracker, and every file of the mirror that is no issue of it any more.
+    /// Every issue of the tracker, and every file of the mirror that is not an issue of it any more.
     fn every_issue(&self, new: &TreeSnapshot<GitTree>) -> MirrorResult<Vec<Difference<Id>>> {
         let mut changes = Vec::new();
         let mut known = std::collections::BTreeSet::new();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use crate::domain::name::{PlanKey, Title, nearest};
+use crate::domain::name::{PlanKey, Title, one_of};
 use crate::domain::plan::{Field, Plan, Planned, RESERVED};
 use crate::domain::state::Priority;
 
@@ -24,7 +24,11 @@ pub fn read(text: &str) -> Result<Document, Vec<Problem>> {
         let more = problems.len() - TOLD;
         problems.truncate(TOLD);
         let place = problems[TOLD - 1].place;
-        problems.push(Problem { place, path: String::new(), why: format!("and {more} more mistakes") });
+        problems.push(Problem {
+            place,
+            path: String::new(),
+            why: if more == 1 { "and one more mistake".to_owned() } else { format!("and {more} more mistakes") },
+        });
     }
     if problems.is_empty() { Ok(Document { plan, places, issues }) } else { Err(problems) }
 }
@@ -129,7 +133,7 @@ impl Reader {
         let mut entries = Entries::new();
         for (name, place, value) in map {
             if !known.contains(&name.as_str()) {
-                self.wrong(*place, path, format!("`{name}` is no field; {}", meant(name, known)));
+                self.wrong(*place, path, format!("`{name}` is not a field; {}", one_of(name, known)));
             } else if entries.insert(name, value).is_some() {
                 self.wrong(*place, path, format!("`{name}` stands here twice"));
             }
@@ -225,13 +229,5 @@ impl Reader {
             }
         }
         context
-    }
-}
-
-/// What may have been meant.
-fn meant(given: &str, known: &[&str]) -> String {
-    match nearest(given, known.iter().copied()) {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => format!("one of {}", known.join(", ")),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::store::git::ObjectCount;
 
 use super::Render;
-use super::text::{Text, clean, table};
+use super::text::{Text, clean, counted, table};
 
 /// What `jit init` found or made.
 #[derive(Serialize, JsonSchema)]
@@ -161,7 +161,7 @@ impl Render for MirrorChanged {
     fn human(&self, _text: &mut Text) {}
 
     fn confirmation(&self) -> Option<String> {
-        let mut said = format!("{} files imported, {} written", self.imported.len(), self.written);
+        let mut said = format!("{} imported, {} written", counted(self.imported.len(), "file"), self.written);
         if !self.kept.is_empty() {
             said.push_str(&format!("; kept as edited by hand: {}", self.kept.join(", ")));
         }
@@ -280,8 +280,7 @@ impl Render for Imported {
 
     fn confirmation(&self) -> Option<String> {
         let verb = if self.dry_run { "would import" } else { "imported" };
-        let issues = if self.imported == 1 { "issue" } else { "issues" };
-        let mut said = format!("{verb} {} {issues}", self.imported);
+        let mut said = format!("{verb} {}", counted(self.imported, "issue"));
         if self.skipped > 0 {
             said.push_str(&format!(", {} here already", self.skipped));
         }

@@ -14,7 +14,7 @@ use super::text::{Text, clean};
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal, unless `color.ui` or `NO_COLOR` says otherwise.
     #[default]
     Auto,
     /// Always.
@@ -164,7 +164,7 @@ impl Printer {
 
     /// Prints text that is a result by itself: help and version.
     pub fn page(&self, text: &str) -> u8 {
-        // A reader that has gone is no failure.
+        // A reader that has gone is not a failure.
         let _ = write_out(text.as_bytes());
         0
     }

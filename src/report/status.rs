@@ -14,7 +14,7 @@ use crate::sync::Standing;
 use super::Render;
 use super::list::{QuestionRow, Questions};
 use super::sync::short;
-use super::text::{Text, clean};
+use super::text::{Text, clean, counted};
 
 /// Completions that are listed.
 const RECENT: usize = 5;
@@ -178,7 +178,7 @@ impl Render for Status {
                 remote.fetched_at.map_or_else(|| "never asked".to_owned(), |at| format!("asked {}", text.ago(at)));
             let claims = match remote.unpublished_claims.len() {
                 0 => String::new(),
-                count => format!(", {count} claims not published"),
+                count => format!(", {} not published", counted(count, "claim")),
             };
             let line =
                 format!("{}: {} ahead, {} behind{claims} ({fetched})", remote.remote, remote.ahead, remote.behind);

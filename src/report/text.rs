@@ -9,6 +9,11 @@ use unicode_width::UnicodeWidthStr;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
+/// A number of things: `1 file`, `2 files`.
+pub fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("{count} {what}") } else { format!("{count} {what}s") }
+}
+
 /// Builds a text, with colours or without.
 pub struct Text {
     out: String,

@@ -7,7 +7,7 @@ use crate::error::Class;
 use crate::verify::Row;
 
 use super::Render;
-use super::text::{Text, clean};
+use super::text::{Text, clean, counted};
 
 /// Commits that were looked at, newest first.
 #[derive(Serialize, JsonSchema)]
@@ -38,7 +38,7 @@ impl Render for Verified {
     fn complaint(&self) -> Option<String> {
         let bad: Vec<&Row> = self.commits.iter().filter(|row| !row.ok).collect();
         let first = bad.first()?;
-        Some(format!("{} of {} commits are not as asked\nhint: {}", bad.len(), self.count, first.way_out()))
+        Some(format!("{} of {} failed the check\nhint: {}", bad.len(), counted(self.count, "commit"), first.way_out()))
     }
 
     fn confirmation(&self) -> Option<String> {

@@ -96,7 +96,7 @@ impl Session {
     pub fn open(environment: Environment, caller: Caller, progress: Rc<dyn Progress>) -> Result<Self> {
         let start = caller.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         if !start.is_dir() {
-            let message = format!("{} is no folder", start.display());
+            let message = format!("{} is not a folder", start.display());
             return Err(Error::new(Class::NotFound, "no_folder", message));
         }
         let (git_dir, ref_name) = (environment.git_dir.as_deref(), environment.ref_name.as_deref());

@@ -78,6 +78,6 @@ pub(super) fn clock(text: &OsStr) -> Result<Box<dyn Fn() -> Timestamp>> {
 
 /// Reads a value that stands in the environment or in git's configuration.
 pub(super) fn parse<T: FromStr<Err = String>>(what: &str, text: &OsStr) -> Result<T> {
-    let text = text.to_str().ok_or_else(|| Error::usage(format!("{what} is no valid UTF-8")))?;
+    let text = text.to_str().ok_or_else(|| Error::usage(format!("{what} is not valid UTF-8")))?;
     text.parse().map_err(|why| Error::usage(format!("{what}: {why}")))
 }

@@ -11,7 +11,7 @@ use crate::history::Choice;
 use crate::session::{Session, View};
 use crate::store::{Backend, CommitInfo, StoreError, ancestry, events};
 
-use super::send::{scratch_name, send};
+use super::send::{Carrier, scratch_name};
 use super::{Position, Sink, Sinks};
 
 /// After a failure the next try waits this long, twice as long after each further one.
@@ -53,6 +53,7 @@ pub fn deliver(
     }
     sinks.sweep(&scratch_name(&sink.name));
     let dir = place(session);
+    let carrier = Carrier::new(sink, &dir, sinks.folder());
     let file = sinks.position_file(&sink.name);
     let mut position = Position::read(&file)?;
     let view = session.view()?;
@@ -66,7 +67,7 @@ pub fn deliver(
                 return Ok(Delivery::Stopped(delivered));
             }
             if choice.accepts(event, about.as_ref()) {
-                if let Err(why) = send(sink, event, &document(&info, event), (&dir, sinks.folder()), stop) {
+                if let Err(why) = carrier.send(event, &document(&info, event), stop) {
                     if stop.load(Ordering::Relaxed) {
                         return Ok(Delivery::Stopped(delivered));
                     }

@@ -69,10 +69,10 @@ impl Target {
     /// Says what is wrong with an address.
     pub fn check(&self) -> std::result::Result<(), String> {
         let Target::Url(url) = self else { return Ok(()) };
-        let uri: ureq::http::Uri = url.parse().map_err(|why| format!("`{url}` is no address: {why}"))?;
+        let uri: ureq::http::Uri = url.parse().map_err(|why| format!("`{url}` is not an address: {why}"))?;
         match (uri.scheme_str(), uri.host()) {
             (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(()),
-            _ => Err(format!("`{url}` is no address; write it like https://example.com/hook")),
+            _ => Err(format!("`{url}` is not an address; write it like https://example.com/hook")),
         }
     }
 }
@@ -190,10 +190,6 @@ impl Sinks {
     pub fn turn(&self, name: &SinkName, patience: Duration) -> Result<Option<FileLock>> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(StoreError::io(format!("making {}", self.folder.display())))?;
-        // Who does not wait must not stand in line either.
-        if patience.is_zero() && file_lock::is_held(&self.lock_file(name)) {
-            return Ok(None);
-        }
         match file_lock::lock(&self.lock_file(name), patience) {
             Ok(lock) => Ok(Some(lock)),
             Err(LockError::Busy) => Ok(None),

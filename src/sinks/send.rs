@@ -22,28 +22,49 @@ use super::{Sink, Target};
 
 /// So much of what a command printed is told when it fails.
 const TOLD: usize = 300;
+/// An answer over HTTP is read up to so many bytes.
+const ANSWER: u64 = 1 << 16;
 /// How often it is looked whether the work is to end.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Delivers one event, whose document is `body`. Errors say why it was not taken.
-///
-/// Commands run in `dir`; the file with the event stands in `scratch` as long as one runs.
-pub fn send(
-    sink: &Sink,
-    event: &Event,
-    body: &[u8],
-    (dir, scratch): (&Path, &Path),
-    stop: &AtomicBool,
-) -> Result<(), String> {
-    match &sink.target {
-        Target::Exec(command) => {
-            let written = written(sink, body, scratch);
-            let file = written.map_err(|why| format!("the event could not be written to a file: {why}"))?;
-            exec(sink, command, event, file.path(), dir, stop)
-        }
-        Target::Url(url) => {
-            let (sink, url, event, body) = (sink.clone(), url.clone(), event.clone(), body.to_vec());
-            while_wanted(stop, move || post(&sink, &url, &event, &body))
+/// Takes events to one sink.
+pub struct Carrier<'s> {
+    sink: &'s Sink,
+    /// Where commands run.
+    dir: &'s Path,
+    /// Where the file with the event stands, as long as a command runs.
+    scratch: &'s Path,
+    /// Keeps the connection to an address between events.
+    agent: Agent,
+}
+
+impl<'s> Carrier<'s> {
+    /// One for a sink.
+    pub fn new(sink: &'s Sink, dir: &'s Path, scratch: &'s Path) -> Self {
+        let tls = TlsConfig::builder().root_certs(RootCerts::WebPki).build();
+        let config = Agent::config_builder()
+            .timeout_global(Some(Duration::from_millis(sink.timeout_ms)))
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .user_agent(concat!("jit/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls);
+        Self { sink, dir, scratch, agent: config.build().into() }
+    }
+
+    /// Delivers one event, whose document is `body`. Errors say why it was not taken.
+    pub fn send(&self, event: &Event, body: &[u8], stop: &AtomicBool) -> Result<(), String> {
+        match &self.sink.target {
+            Target::Exec(command) => {
+                let written = written(self.sink, body, self.scratch);
+                let file = written.map_err(|why| format!("the event could not be written to a file: {why}"))?;
+                exec(self.sink, command, event, file.path(), self.dir, stop)
+            }
+            Target::Url(url) => {
+                let (agent, sink, url) = (self.agent.clone(), self.sink.clone(), url.clone());
+                let (event, body) = (event.clone(), body.to_vec());
+                while_wanted(stop, move || post(&agent, &sink, &url, &event, &body))
+            }
         }
     }
 }
@@ -104,17 +125,7 @@ fn while_wanted(stop: &AtomicBool, work: impl FnOnce() -> Result<(), String> + S
 }
 
 /// POSTs the event. Any answer from 200 to 299 means that it was taken; redirects are not followed.
-fn post(sink: &Sink, url: &str, event: &Event, body: &[u8]) -> Result<(), String> {
-    let tls = TlsConfig::builder().root_certs(RootCerts::WebPki).build();
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(Duration::from_millis(sink.timeout_ms)))
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .user_agent(concat!("jit/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
-        .build()
-        .into();
+fn post(agent: &Agent, sink: &Sink, url: &str, event: &Event, body: &[u8]) -> Result<(), String> {
     let mut request = agent
         .post(url)
         .header("Content-Type", "application/json")
@@ -124,7 +135,9 @@ fn post(sink: &Sink, url: &str, event: &Event, body: &[u8]) -> Result<(), String
     if let Some(secret) = &sink.secret {
         request = request.header("X-Jit-Signature-256", format!("sha256={}", signature(secret, body)));
     }
-    let answer = request.send(body).map_err(|why| why.to_string())?;
+    let mut answer = request.send(body).map_err(|why| why.to_string())?;
+    // A connection is used again when the answer was read to its end; a long one is not worth that.
+    let _ = answer.body_mut().with_config().limit(ANSWER).read_to_vec();
     match answer.status().as_u16() {
         200..300 => Ok(()),
         status => Err(format!("it answered {status}")),

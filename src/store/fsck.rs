@@ -110,7 +110,7 @@ fn check_gates<T: Tree>(state: &TreeSnapshot<T>, findings: &mut Findings) -> Vec
                 let path = format!("{GATES}/{}", entry.name);
                 let key = entry.name.strip_suffix(".json").and_then(|key| key.parse::<GateKey>().ok());
                 match key {
-                    None => findings.add(path, "its name is no gate's: a key and `.json`"),
+                    None => findings.add(path, "its name is not a gate's: a key and `.json`"),
                     Some(key) => match state.gate(&key) {
                         Err(why) => findings.unreadable(why),
                         Ok(_) => keys.push(key),

@@ -158,8 +158,8 @@ impl<T: Tree> TreeSnapshot<T> {
     }
 
     fn issue_at(&self, path: &str, entry: &Entry<T::Id>) -> Read<Issue> {
-        let id =
-            super::issue_of_path(path).ok_or_else(|| unreadable(path, "its name is no issue's: a UUID and `.json`"))?;
+        let id = super::issue_of_path(path)
+            .ok_or_else(|| unreadable(path, "its name is not an issue's: a UUID and `.json`"))?;
         if issue_path(id, self.format.fanout) != path {
             return Err(unreadable(path, "stands in the wrong folder"));
         }
@@ -176,7 +176,7 @@ fn read_entry<T: Tree>(tree: &T, path: &str, entry: &Entry<T::Id>) -> Read<Vec<u
     match entry.kind {
         EntryKind::File => tree.read(path, &entry.id),
         EntryKind::Folder => Err(unreadable(path, "is a folder where a file should be")),
-        EntryKind::Other => Err(unreadable(path, "is no regular file")),
+        EntryKind::Other => Err(unreadable(path, "is not a regular file")),
     }
 }
 

@@ -134,7 +134,7 @@ fn in_turn<B: Backend>(
         .into())
 }
 
-/// Puts issues into folders so many levels deep; less deep is no reason to move them. What they say stays.
+/// Puts issues into folders so many levels deep; less deep is not a reason to move them. What they say stays.
 pub fn rearrange<B: Backend>(
     store: &B,
     request: &Request<'_>,

@@ -9,7 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{IssueId, issue_of_path};
 use crate::domain::invariants::broken;
 use crate::domain::issue::Issue;
-use crate::domain::merge::break_cycles;
+use crate::domain::merge::closes_circle;
 use crate::domain::name::GateKey;
 use crate::domain::snapshot::{Read, Snapshot};
 
@@ -62,7 +62,7 @@ pub fn check_tree<T: Tree>(before: Option<&TreeSnapshot<T>>, state: &TreeSnapsho
         let path = &difference.path;
         match &difference.new {
             Some(id) => {
-                let issue = issue_of_path(path).ok_or_else(|| unreadable(path, "is no issue's document"))?;
+                let issue = issue_of_path(path).ok_or_else(|| unreadable(path, "is not an issue's document"))?;
                 if super::layout::issue_path(issue, state.format().fanout) != *path {
                     return Err(unreadable(path, "stands in the wrong folder").into());
                 }
@@ -71,7 +71,7 @@ pub fn check_tree<T: Tree>(before: Option<&TreeSnapshot<T>>, state: &TreeSnapsho
             }
             // A folder in place of a file looks the same here, and holds no document then.
             None if tree.entry(path)?.is_some_and(|entry| entry.kind == EntryKind::Other) => {
-                return Err(unreadable(path, "is no regular file").into());
+                return Err(unreadable(path, "is not a regular file").into());
             }
             None => {}
         }
@@ -112,7 +112,7 @@ fn check_gates<T: Tree>(base: &T, state: &TreeSnapshot<T>) -> Read<()> {
         let path = &difference.path;
         let name = path.strip_prefix(GATES).and_then(|name| name.strip_prefix('/')?.strip_suffix(".json"));
         let key = name.and_then(|name| name.parse::<GateKey>().ok());
-        let key = key.ok_or_else(|| unreadable(path, "its name is no gate's: a key and `.json`"))?;
+        let key = key.ok_or_else(|| unreadable(path, "its name is not a gate's: a key and `.json`"))?;
         state.gate(&key)?;
     }
     Ok(())
@@ -139,8 +139,8 @@ fn check_dependencies<T: Tree>(
             new.push((*id, *on));
         }
     }
-    match break_cycles(state, &new, &|_| None)?.first() {
-        Some((id, _)) => Err(unreadable(&id.to_string(), "waits for itself")),
+    match closes_circle(state, &new)? {
+        Some(id) => Err(unreadable(&id.to_string(), "waits for itself")),
         None => Ok(()),
     }
 }

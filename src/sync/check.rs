@@ -113,7 +113,7 @@ fn probe(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Vec<F
     let atomic = remote.push(&make, true, deadline.transfer());
     let took = |pushed: &crate::git_process::Pushed, n: u8| pushed.of(&name(n)) == Push::Done;
     if atomic.as_ref().is_ok_and(|pushed| took(pushed, 1) && took(pushed, 2)) {
-        findings.push(good("refs", "it takes refs that are no branches, for claims"));
+        findings.push(good("refs", "it takes refs that are not branches, for claims"));
         findings.push(good("atomic", "it moves several refs together, for jit land"));
         made = vec![name(1), name(2)];
     } else {
@@ -121,7 +121,7 @@ fn probe(session: &Session, remote: &Remote, deadline: Deadline) -> Result<Vec<F
         match single {
             Ok(pushed) if took(&pushed, 1) => {
                 made.push(name(1));
-                findings.push(good("refs", "it takes refs that are no branches, for claims"));
+                findings.push(good("refs", "it takes refs that are not branches, for claims"));
                 findings.push(bad("atomic", "it does not move several refs together", "jit land --not-atomic"));
             }
             Ok(pushed) => {
@@ -163,7 +163,7 @@ fn refused(remote: &Remote, pushed: &crate::git_process::Pushed) -> Finding {
         _ => "no reason was given".to_owned(),
     };
     let is_branch = remote.shared.starts_with("refs/heads/");
-    let found = format!("it takes no refs that are no branches: {words}");
+    let found = format!("it takes no refs that are not branches: {words}");
     if is_branch {
         return good("refs", format!("{found}; claims are decided on {}", remote.shared));
     }

@@ -112,6 +112,8 @@ pub struct Deadline {
     transfer: Duration,
 }
 
+/// Nothing is tried for longer than this.
+const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 /// From here on nobody is in a hurry.
 const NO_HURRY: Duration = Duration::from_secs(60);
 /// How long objects may be on their way when nobody is in a hurry.
@@ -121,7 +123,7 @@ impl Deadline {
     /// So long from now.
     pub fn after(span: Duration) -> Self {
         let transfer = if span < NO_HURRY { Duration::ZERO } else { TRANSFER };
-        Self { end: Instant::now() + span, transfer }
+        Self { end: Instant::now() + span.min(LONGEST), transfer }
     }
 
     /// What is left.

@@ -176,10 +176,10 @@ fn join_seen(session: &Session, remote: &Remote) -> Result<News> {
 fn check_rewritten(session: &Session, remote: &Remote, theirs: Option<&CommitId>) -> Result<()> {
     let store = &session.store;
     if let Some(theirs) = theirs.filter(|theirs| matches!(store.kind_of(theirs), Some(kind) if kind != "commit")) {
-        let message = format!("{} of {} is no commit: {theirs}", remote.shared, remote.name);
+        let message = format!("{} of {} is not a commit: {theirs}", remote.shared, remote.name);
         return Err(Error::new(Class::Outside, "remote_unusable", message)
             .hint(format!("the tracker here is as it was; git cat-file -p {} shows what it is", theirs.short()))
-            .details(serde_json::json!({ "remote": remote.name, "object": theirs.0, "why": "is no commit" })));
+            .details(serde_json::json!({ "remote": remote.name, "object": theirs.0, "why": "is not a commit" })));
     }
     let Some(last) = Record::of(session, &remote.name).synced() else { return Ok(()) };
     let Some(theirs) = theirs else {

@@ -215,7 +215,7 @@ fn what_no_command_could_make_is_not_taken_in() {
     let waits = with("dependencies", json!([id]));
     let output = repo.run(&["import", "-"]).input(format!("{waits}\n")).code(2);
     assert!(output.stderr.contains("neither here nor in the tracker"), "{output:#?}");
-    // A mark that some editors put first is no part of the text.
+    // A mark that some editors put first is not a part of the text.
     repo.run(&["import", "-"]).input("\u{feff}{\"title\": \"marked\"}").ok();
 }
 

@@ -23,6 +23,34 @@ fn take_back(repo: &Repo, conflict: &Value) {
 }
 
 #[test]
+fn a_merge_of_very_many_circles_ends() {
+    const ISSUES: usize = 60;
+    let fleet = Fleet::new(2);
+    let [one, two] = [&fleet.clones[0], &fleet.clones[1]];
+    let ids: Vec<String> = (0..ISSUES).map(|n| one.create(&format!("{n}"))).collect();
+    fleet.settle();
+    // Each waits for all after it here, and for all before it there: 1,770 circles of two.
+    for at in 0..ISSUES {
+        let add = |repo: &Repo, on: &[String]| {
+            let on = on.iter().map(String::as_str);
+            let args: Vec<&str> = ["dep", "add", &ids[at]].into_iter().chain(on).collect();
+            repo.jit(&args).ok();
+        };
+        if at + 1 < ISSUES {
+            add(one, &ids[at + 1..]);
+        }
+        if at > 0 {
+            add(two, &ids[..at]);
+        }
+    }
+    fleet.settle();
+    for clone in [one, two] {
+        clone.assert_healthy();
+    }
+    assert_eq!(one.tip(), two.tip());
+}
+
+#[test]
 fn the_later_of_two_titles_stands_and_the_other_can_be_taken_back() {
     let (fleet, id) = pair();
     let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
@@ -30,7 +58,7 @@ fn the_later_of_two_titles_stands_and_the_other_can_be_taken_back() {
     b.jit(&["issue", "update", &id, "--title", "of b", "--label", "+y"]).ok();
     a.jit(&["sync"]).ok();
     let said = b.jit(&["sync"]).ok();
-    assert!(said.stderr.contains("1 values gave way in the merge: jit conflicts"), "{said:?}");
+    assert!(said.stderr.contains("values that gave way in the merge: 1; jit conflicts shows them"), "{said:?}");
     fleet.settle();
     let issue = a.issue(&id);
     assert_eq!(issue["title"], "of b");

@@ -152,7 +152,7 @@ fn an_agent_that_hangs_is_ended_with_everything_it_started() {
     until("it is done", || pool.count("done") == 1);
     let stalled = pool.told(&id, "agent.stalled");
     assert_eq!(stalled.len(), 1, "{:#?}", pool.events(&id));
-    assert!(reasons(&stalled)[0].starts_with("the agent showed no sign of life for 1s"), "{stalled:#?}");
+    assert!(reasons(&stalled)[0].starts_with("the agent showed no sign of life for "), "{stalled:#?}");
     assert_eq!(stalled[0]["data"]["by"], "bot:w");
     pool.assert_quiet();
     let left = pool.repo.command("pgrep").args(["-f", "sleep 60[0-3]"]).output().unwrap();
@@ -161,13 +161,13 @@ fn an_agent_that_hangs_is_ended_with_everything_it_started() {
 
 #[test]
 fn a_lease_is_renewed_while_its_agent_lives_and_prints() {
-    let script =
-        "i=0; while [ $i -lt 40 ]; do echo $i; sleep 0.1; i=$((i + 1)); done; jit issue update \"$1\" --state done";
-    let pool = Pool::new().agent("w", 1, script).rule("stall_timeout_minutes", json!(0.02));
+    let script = "while [ ! -e ../go ]; do echo .; sleep 0.1; done; jit issue update \"$1\" --state done";
+    let pool = Pool::new().agent("w", 1, script).rule("stall_timeout_minutes", json!(0.1));
     let id = pool.repo.ready("work");
     pool.start();
+    until("it was renewed", || pool.told(&id, "claim.renewed").len() >= 3);
+    pool.go();
     until("it is done", || pool.count("done") == 1);
-    assert!(pool.told(&id, "claim.renewed").len() >= 3, "{:#?}", pool.events(&id));
     assert_eq!(pool.told(&id, "issue.claimed").len(), 1);
     pool.assert_quiet();
 }

@@ -56,13 +56,15 @@ fn an_agent_that_takes_its_issue_up_anew_may_finish_and_leaves_no_claim_behind()
 
 #[test]
 fn an_agent_whose_log_cannot_be_written_lives_as_long_as_it_prints() {
-    let script = format!("i=0; while [ $i -lt 30 ]; do echo $i; sleep 0.1; i=$((i + 1)); done; {DONE}");
-    let pool = Pool::new().agent("w", 1, &script).rule("stall_timeout_minutes", json!(0.02));
+    let script = format!("while [ ! -e ../go ]; do echo .; sleep 0.1; done; {DONE}");
+    let pool = Pool::new().agent("w", 1, &script).rule("stall_timeout_minutes", json!(0.1));
     let id = pool.repo.ready("work");
     let folder = pool.repo.path().join(".git/jit/agents/w");
     std::fs::create_dir_all(&folder).unwrap();
     std::os::unix::fs::symlink("/dev/full", folder.join(format!("{}.log", &id[..8]))).unwrap();
     pool.start();
+    until("it was renewed after that time", || pool.told(&id, "claim.renewed").len() >= 3);
+    pool.go();
     until("it is done", || pool.count("done") == 1);
     assert_eq!(pool.told(&id, "agent.stalled").len(), 0);
 }
@@ -94,6 +96,13 @@ fn the_log_of_a_coordinator_goes_on() {
     assert_eq!(log.matches("the agent exited with 1").count(), 3, "{log}");
 }
 
+/// Holds the lock of the coordinator until it is dropped, as somebody else would.
+fn locked(pool: &Pool) -> std::fs::File {
+    let file = std::fs::File::open(pool.repo.path().join(".git/jit-coordinator/lock")).unwrap();
+    file.lock().unwrap();
+    file
+}
+
 #[test]
 fn stop_ends_the_coordinator_and_nobody_else() {
     let pool = Pool::new().agent("w", 1, DONE);
@@ -101,10 +110,13 @@ fn stop_ends_the_coordinator_and_nobody_else() {
     let mut stranger = pool.repo.command("sleep").arg("60").spawn().unwrap();
     let told = json!({ "pid": stranger.id(), "name": "coordinator:x", "since": "2026-01-31T09:00:00Z", "looked": true, "problems": [] });
     pool.repo.write(".git/jit-coordinator/daemon.json", told.to_string());
-    let mut holder = pool.repo.command("flock").args([".git/jit-coordinator/lock", "sleep", "1"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    let lock = locked(&pool);
+    let free = std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_secs(1));
+        drop(lock);
+    });
     pool.repo.jit(&["coordinator", "stop"]).ok();
-    holder.wait().unwrap();
+    free.join().unwrap();
     assert!(stranger.try_wait().unwrap().is_none(), "the stranger lives");
     stranger.kill().unwrap();
     stranger.wait().unwrap();
@@ -124,6 +136,7 @@ fn who_looks_takes_nothing_away_that_it_cannot_read() {
     std::fs::write(&record, whole.replace("\"words\"", "\"sentences\"")).unwrap();
     pool.repo.jit(&["coordinator", "status"]).ok();
     pool.start();
+    // It has looked once: a start waits for that. It looks again and again.
     std::thread::sleep(Duration::from_millis(500));
     assert!(record.exists());
     assert_eq!(pool.told(&id, "issue.released").len(), 0, "its process lives");
@@ -235,10 +248,13 @@ fn agents_are_ended_though_somebody_else_had_the_place_meanwhile() {
     let id = pool.repo.ready("work");
     pool.repo.jit(&["coordinator", "once"]).ok();
     until("it is at work", || pool.processes().len() >= 2);
-    let mut holder = pool.repo.command("flock").args([".git/jit-coordinator/lock", "sleep", "1"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    let lock = locked(&pool);
+    let free = std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_secs(1));
+        drop(lock);
+    });
     let stopped = pool.repo.jit(&["coordinator", "stop", "--kill-agents", "--json"]).ok().json();
-    holder.wait().unwrap();
+    free.join().unwrap();
     assert_eq!(stopped["agents_ended"], 1);
     assert_eq!(pool.repo.issue(&id)["state"], "ready");
     until("all are gone", || pool.processes().is_empty());

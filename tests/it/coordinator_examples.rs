@@ -10,7 +10,13 @@ use crate::support::{Pool, until};
 const CODING_AGENT: &str = r#"#!/bin/sh
 task=$(cat)
 case $task in
-  *"Break this issue"*) printf 'Write the parser\nWrite the printer\n' ;;
+  *"Break this issue"*)
+    name=$(printf '%s' "$task" | sed -n 's/.*Name the plan \(epic-[0-9a-f-]*\)\..*/\1/p')
+    echo "name: $name"
+    echo "issues:"
+    for piece in parser printer; do
+      echo "- {key: $piece, title: 'Write the $piece', ready: true, labels: [code], parent: ${name#epic-}}"
+    done ;;
   *"Mend what they"*) echo good > result; git add result; git commit --quiet -m mended ;;
   *) echo poor > result; git add result; git commit --quiet -m tried ;;
 esac

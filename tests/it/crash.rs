@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Output, Repo};
 
+/// Less than anything waits for a lock that somebody holds, and more than a command takes on a busy machine.
+const WAITS_FOR_A_LOCK: Duration = Duration::from_secs(8);
+
 #[test]
 fn a_kill_at_each_step_leaves_the_old_state_or_the_new_one() {
     let repo = Repo::new();
@@ -15,7 +18,7 @@ fn a_kill_at_each_step_leaves_the_old_state_or_the_new_one() {
 
         let started = Instant::now();
         repo.jit(&["issue", "create", "--title", "the next"]).ok();
-        assert!(started.elapsed() < Duration::from_secs(2), "{step}: the next writer waited");
+        assert!(started.elapsed() < WAITS_FOR_A_LOCK, "{step}: the next writer waited");
         let git = repo.git(&["update-ref", "refs/jit", &repo.tip()]);
         assert_eq!(git.code, Some(0), "{step}: git is kept out: {git:#?}");
 
@@ -57,11 +60,15 @@ fn random_kills_during_300_writes_lose_no_id_that_was_printed() {
     let mut random = seed;
     let mut printed = Vec::new();
     let mut killed = 0;
+    let started = Instant::now();
+    repo.create("how long it takes");
+    // As long as one takes, and half of that again: most are hit on their way, some come to their end.
+    let longest = u64::try_from(started.elapsed().as_micros()).expect("a short while") * 3 / 2;
     for n in 0..300 {
         // A linear congruential step (Knuth, MMIX) is random enough for delays.
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut child = repo.run(&["issue", "create", "--title", &format!("write {n}")]).spawn();
-        std::thread::sleep(Duration::from_micros(random >> 50));
+        std::thread::sleep(Duration::from_micros((random >> 33) % longest));
         let _ = child.kill();
         let output = Output::new("jit issue create".to_owned(), child.wait_with_output().expect("jit ends"));
         killed += usize::from(output.code.is_none());
@@ -71,8 +78,8 @@ fn random_kills_during_300_writes_lose_no_id_that_was_printed() {
     }
     let started = Instant::now();
     repo.jit(&["issue", "create", "--title", "after all that"]).ok();
-    assert!(started.elapsed() < Duration::from_secs(1), "seed {seed}: a lock outlived its process");
-    assert!(killed > 0, "seed {seed}: no kill hit a running process");
+    assert!(started.elapsed() < WAITS_FOR_A_LOCK, "seed {seed}: a lock outlived its process");
+    assert!(killed > 0 && !printed.is_empty(), "seed {seed}: {killed} killed, {} not", printed.len());
     for id in &printed {
         assert_eq!(repo.jit(&["issue", "show", id]).code, Some(0), "seed {seed}: {id} was printed and is gone");
     }

@@ -107,7 +107,10 @@ fn a_faulty_filter_is_told_with_its_place() {
     assert_eq!(refused.error_code(), "invalid_filter");
     let error = &refused.json()["error"];
     assert_eq!(error["details"]["at"], 7);
-    assert_eq!(error["message"], "the filter `state:redy`, at character 7: `redy` is no state; did you mean `ready`?");
+    assert_eq!(
+        error["message"],
+        "the filter `state:redy`, at character 7: `redy` is not a valid state; did you mean `ready`?"
+    );
     for command in [&["ready"][..], &["query", "all"], &["issue", "claim-next"], &["events", "query"], &["export"]] {
         repo.jit(&[command, &["--filter", "((", "--json"]].concat()).code(2);
     }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::Repo;
 use crate::support::gated::{row, verdict, with_gate};
+use crate::support::{Repo, until};
 
 /// Whether a process whose command line holds this word is alive.
 fn is_alive(word: &str) -> bool {
@@ -18,11 +18,7 @@ fn is_alive(word: &str) -> bool {
 
 #[track_caller]
 fn assert_dies(word: &str) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while is_alive(word) {
-        assert!(Instant::now() < deadline, "a process of `{word}` is still there");
-        std::thread::yield_now();
-    }
+    until(&format!("no process of `{word}` is there"), || !is_alive(word));
 }
 
 #[test]
@@ -118,9 +114,7 @@ fn an_interrupt_ends_the_check_and_gives_no_verdict() {
     for signal in ["-INT", "-TERM", "-HUP"] {
         let (repo, id) = with_gate("echo started > ../started; sleep 4715.25", &[]);
         let child = repo.run(&["gate", "run", &id, "--json"]).spawn();
-        while !repo.outside().join("started").exists() {
-            std::thread::yield_now();
-        }
+        until("it has started", || repo.outside().join("started").exists());
         repo.run_script(&format!("kill {signal} {}", child.id()));
         let output = child.wait_with_output().expect("jit ends");
         assert_eq!(output.status.code(), Some(10), "{signal}: {output:?}");
@@ -183,9 +177,7 @@ fn a_check_that_changes_what_the_gate_asks_gets_no_verdict_recorded() {
 fn a_killed_run_takes_its_command_with_it() {
     let (repo, id) = with_gate("sleep 4716.25 & echo started > ../started; sleep 4716.25", &[]);
     let mut child = repo.run(&["gate", "run", &id]).spawn();
-    while !repo.outside().join("started").exists() {
-        std::thread::yield_now();
-    }
+    until("it has started", || repo.outside().join("started").exists());
     child.kill().expect("jit can be killed");
     child.wait().expect("jit ends");
     assert_dies("sleep 4716.25");
@@ -196,9 +188,7 @@ fn a_killed_run_takes_also_a_command_with_it_that_heeds_no_term() {
     let script = "trap : TERM; kill -TERM 0; echo started > ../started; sleep 4717.25; sleep 4717.25";
     let (repo, id) = with_gate(script, &[]);
     let mut child = repo.run(&["gate", "run", &id]).spawn();
-    while !repo.outside().join("started").exists() {
-        std::thread::yield_now();
-    }
+    until("it has started", || repo.outside().join("started").exists());
     child.kill().expect("jit can be killed");
     child.wait().expect("jit ends");
     assert_dies("sleep 4717.25");

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::Repo;
 use crate::support::gated::{row, verdict, with_gate};
+use crate::support::{Repo, until};
 
 #[test]
 fn a_run_records_the_tree_the_exit_code_the_time_and_the_end_of_the_output() {
@@ -103,6 +103,21 @@ fn two_processes_with_the_same_gate_and_tree_run_it_once() {
     assert_eq!(repo.lines("runs"), 1);
     for id in [&id, &other] {
         assert_eq!(verdict(&repo, id, "check")["status"], "passed");
+    }
+}
+
+#[test]
+fn waiting_for_the_run_of_another_process_takes_nothing_more_the_longer_it_lasts() {
+    let (repo, id) = with_gate("touch ../begun; while [ ! -e ../go ]; do sleep 0.05; done", &[]);
+    let other = repo.out(&["issue", "create", "other", "-g", "check"]);
+    let first = repo.run(&["gate", "run", &id]).spawn();
+    until("it has begun", || repo.outside().join("begun").exists());
+    let few_files = format!("ulimit -n 64; exec jit gate run {other}");
+    let second = repo.command("sh").args(["-c", &few_files]).spawn().expect("sh can be started");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::fs::write(repo.outside().join("go"), "").expect("a file");
+    for child in [first, second] {
+        assert!(child.wait_with_output().expect("jit ends").status.success());
     }
 }
 

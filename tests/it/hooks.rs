@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::Repo;
 use crate::support::committing::{AGENT, commit, head, in_work, linked, trailer};
+use crate::support::{Repo, until};
 
 #[test]
 fn a_commit_whose_gate_fails_does_not_exist_and_after_a_mend_the_gate_runs_once() {
@@ -281,9 +281,7 @@ fn a_kill_in_the_middle_of_a_check_leaves_nothing_for_long() {
     let mut command = repo.command("git");
     command.args(["commit", "--quiet", "-m", "x"]).env("JIT_AGENT", AGENT).env("STARTED", &started).process_group(0);
     let mut child = command.stderr(std::process::Stdio::null()).spawn().expect("git can be started");
-    while !started.exists() {
-        std::thread::yield_now();
-    }
+    until("it has started", || started.exists());
     repo.run_script(&format!("kill -9 -{}", child.id()));
     child.wait().expect("git ends");
     let places = || std::fs::read_dir(repo.path().join(".git/jit/checks")).map_or(0, Iterator::count);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Fleet, Output, Repo};
+use crate::support::{Fleet, Output, Repo, until};
 
 /// A clone of a hub with an issue at work on a branch: its gates `quick` (a command) and `review`.
 fn at_work(command: &str) -> (Fleet, String) {
@@ -226,13 +226,17 @@ fn a_work_tree_that_cannot_come_along_keeps_everything_and_one_left_behind_catch
 #[test]
 fn a_branch_that_moves_while_its_gates_run_is_looked_at_anew() {
     let (a, tree, id) = two_trees();
-    a.gate("slow", "sleep 1; test ! -e bad", &[]);
+    let (started, go) = (a.outside().join("started"), a.outside().join("go"));
+    let slow =
+        format!("touch '{}'; while [ ! -e '{}' ]; do sleep 0.05; done; test ! -e bad", started.display(), go.display());
+    a.gate("slow", &slow, &[]);
     a.jit(&["gate", "add", &id, "slow"]).ok();
     let mut land = a.run_in(&tree, &["land", "--json"]).env("JIT_AGENT", "bot:a").spawn();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    until("the gate runs", || started.exists());
     std::fs::write(tree.join("bad"), "bad").expect("a file");
     a.git_in(&tree, &["add", "."]).ok();
     a.git_in(&tree, &["commit", "--quiet", "-m", &format!("bad\n\nJit-Issue: {id}")]).ok();
+    std::fs::write(&go, "").expect("a file");
     assert_eq!(land.wait().expect("it ends").code(), Some(4));
     assert_ne!(a.issue(&id)["state"], "done");
 }

@@ -17,6 +17,22 @@ fn fixed() -> Repo {
 }
 
 #[test]
+fn a_lapsed_claim_on_what_is_meant_for_another_is_passed_over() {
+    let repo = Repo::new();
+    let meant = repo.out(&["issue", "create", "meant for carol", "--ready", "--priority", "critical"]);
+    let free = repo.ready("free");
+    repo.jit_as("bot:a", &["issue", "claim", &meant, "--ttl", "1s"]).ok();
+    repo.jit(&["issue", "assign", &meant, "bot:carol"]).ok();
+    let clock = format!("offset:{}", repo.outside().join("later").display());
+    let later =
+        |actor: &str| repo.run(&["issue", "claim-next"]).env("JIT_AGENT", actor).env("JIT_CLOCK", &clock).output();
+    std::fs::write(repo.outside().join("later"), "600000").unwrap();
+    assert_eq!(later("bot:b").ok().text(), free);
+    later("bot:b").code(7);
+    assert_eq!(later("bot:carol").ok().text(), meant);
+}
+
+#[test]
 fn a_lease_that_ran_out_lets_others_in_and_keeps_the_former_holder_out() {
     let repo = fixed();
     let id = at(&repo, "09:00:00", "human:x", &["issue", "create", "leased", "--ready"]).ok().text();

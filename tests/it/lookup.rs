@@ -11,7 +11,7 @@ use jit::domain::state::Priority;
 use jit::store::history::{events_about, events_between, operation};
 use jit::store::{CommitId, Walk};
 
-use crate::support::{Repo, World};
+use crate::support::{Fleet, Repo, World};
 
 fn add(world: &mut World, op_id: Option<&str>) -> Option<CommitId> {
     world.change_once(op_id, |draft| {
@@ -93,6 +93,32 @@ fn the_lists_name_the_commits_that_a_walk_finds() {
     compare(&world, &world.tip());
     edit(&mut world, 5);
     compare(&world, &world.tip());
+}
+
+#[test]
+fn what_a_merge_brings_stands_where_its_time_says() {
+    let fleet = Fleet::new(2);
+    let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
+    let id = a.ready("x");
+    fleet.settle();
+    let log = |repo: &Repo| {
+        let told = repo.jit(&["issue", "log", &id, "--json"]).ok().json();
+        let changes = told["changes"].as_array().expect("changes").iter();
+        changes.map(|change| change["commit"].as_str().expect("a commit").to_owned()).collect::<Vec<_>>()
+    };
+    for round in 0..3 {
+        b.jit(&["issue", "comment", &id, &format!("older {round}")]).ok();
+        a.jit(&["issue", "comment", &id, &format!("newer {round}")]).ok();
+        // The lists are written with the newer one, before the older one comes.
+        log(a);
+        fleet.settle();
+        let listed = log(a);
+        for name in ["history-1", "recent-1"] {
+            let _ = fs::remove_file(a.path().join(".git/jit").join(name));
+        }
+        assert_eq!(listed, log(a), "as a walk has it");
+        assert_eq!(listed, log(b));
+    }
 }
 
 #[test]

@@ -63,6 +63,7 @@ mod syncing;
 mod terminal;
 mod tickets;
 mod trust;
+mod undoing;
 mod verify;
 mod waiting;
 mod worktrees;

@@ -118,7 +118,7 @@ fn a_holder_finishes_only_what_it_has_seen() {
     let id = repo.ready("build a bike");
     repo.jit_as("bot:a", &["issue", "claim", &id]).ok();
     repo.jit(&["issue", "update", &id, "--title", "build a car"]).ok();
-    repo.jit(&["issue", "comment", &id, "a comment is no change of the task"]).ok();
+    repo.jit(&["issue", "comment", &id, "a comment is not a change of the task"]).ok();
     let output = repo.jit_as("bot:a", &["issue", "update", &id, "--state", "done", "--json"]).code(4);
     assert_eq!(output.error_code(), "unseen_changes");
     let error = output.json()["error"].clone();

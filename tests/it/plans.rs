@@ -69,6 +69,17 @@ fn problems(repo: &Repo, plan: &str) -> Vec<(u64, u64, String)> {
 }
 
 #[test]
+fn a_reference_of_any_length_is_a_mistake_like_others() {
+    let repo = Repo::new();
+    let plan = json!({ "issues": [
+        { "key": "a".repeat(100), "title": "a" },
+        { "key": "b", "title": "b", "depends_on": ["x".repeat(4_000_000)] },
+    ] });
+    let refused = repo.run(&["apply", "-", "--json"]).input(plan.to_string()).code(2);
+    assert_eq!(refused.error_code(), "invalid_plan");
+}
+
+#[test]
 fn a_plan_becomes_issues_in_one_commit() {
     let repo = Repo::new();
     let before = commits(&repo);
@@ -127,9 +138,9 @@ issues:
     let found = problems(&repo, plan);
     let expected = [
         (2, 5, "issues[0]: the issue has no title"),
-        (3, 5, "issues[0]: `titel` is no field; did you mean `title`?"),
+        (3, 5, "issues[0]: `titel` is not a field; did you mean `title`?"),
         (4, 15, "issues[0].priority: "),
-        (5, 10, "issues[1].key: `a b` is no key"),
+        (5, 10, "issues[1].key: `a b` is not a key"),
         (7, 12, "issues[1].ready: true or false belongs here, not text"),
         (8, 13, "issues[1].labels: a list belongs here, not text"),
         (9, 21, "issues[2].title: text belongs here, not a list"),
@@ -225,7 +236,7 @@ fn a_plan_that_is_applied_again_changes_nothing() {
     let first = applied(&repo, PLAN);
     let tip = repo.tip();
     let again = applied(&repo, PLAN);
-    assert_eq!(repo.tip(), tip, "nothing to do is no commit");
+    assert_eq!(repo.tip(), tip, "nothing to do is not a commit");
     assert_eq!((&again["unchanged"], &again["created"]), (&json!(4), &json!(0)));
     assert_eq!(under(&repo, &again, "model")["id"], under(&repo, &first, "model")["id"]);
 }

@@ -70,11 +70,11 @@ fn a_plugin_takes_no_commands_place_and_a_wrong_word_is_told_as_ever() {
     with(&repo, &folder, &["status"]).ok();
     let wrong = with(&repo, &folder, &["statsu", "--json"]).code(2);
     assert!(wrong.stderr.contains("did you mean status?"), "{}", wrong.stderr);
-    // Not a program, or a name that is no name.
+    // Not a program, or a name that is not a name.
     std::fs::write(folder.join("jit-text"), "text").unwrap();
     with(&repo, &folder, &["text"]).code(2);
     with(&repo, &folder, &["../plugins/jit-list"]).code(2);
-    // What lies in the folder one stands in is no plugin.
+    // What lies in the folder one stands in is not a plugin.
     repo.write("jit-here", "#!/bin/sh\n");
     std::fs::set_permissions(repo.path().join("jit-here"), std::fs::Permissions::from_mode(0o755)).unwrap();
     repo.run(&["here"]).env("PATH", format!(".::{}", std::env::var("PATH").unwrap())).output().code(2);

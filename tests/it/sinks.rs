@@ -230,9 +230,11 @@ fn kills_at_random_moments_leave_no_event_out() {
     let repo = Repo::new();
     repo.jit(&["sink", "add", "log", "--exec", "echo \"$JIT_EVENT_ID\" >> got"]).ok();
     let ids: Vec<String> = (0..12).map(|n| repo.create(&format!("{n}"))).collect();
-    for millis in [1, 3, 8, 15, 30, 45] {
+    let delivered = || std::fs::read_to_string(repo.path().join("got")).map_or(0, |text| text.lines().count());
+    for count in 1..=6 {
         let mut run = repo.run(&["sink", "run"]).spawn();
-        std::thread::sleep(Duration::from_millis(millis));
+        // Wherever it is by then: on its way to the next event.
+        until("one more is delivered", || delivered() >= count);
         run.kill().unwrap();
         run.wait().unwrap();
         // What was killed takes its command with it a moment later.
@@ -337,6 +339,7 @@ fn the_coordinator_delivers_and_takes_its_deliverer_along() {
     until("its completion is delivered", || {
         pool.repo.path().join("got").exists() && written(&pool.repo) == ["issue.completed"]
     });
+    until("its end is settled", || pool.left().is_empty());
     pool.repo.jit(&["coordinator", "stop"]).ok();
     pool.assert_quiet();
 }
@@ -344,10 +347,10 @@ fn the_coordinator_delivers_and_takes_its_deliverer_along() {
 #[test]
 fn a_run_while_another_runs_leaves_nothing_behind() {
     let repo = Repo::new();
-    repo.jit(&["sink", "add", "slow", "--exec", "sleep 0.4; echo \"$JIT_EVENT\" >> got"]).ok();
+    repo.jit(&["sink", "add", "slow", "--exec", "touch begun; sleep 0.4; echo \"$JIT_EVENT\" >> got"]).ok();
     repo.create("a");
     let first = repo.run(&["sink", "run"]).spawn();
-    std::thread::sleep(Duration::from_millis(150));
+    until("it is served", || repo.path().join("begun").exists());
     repo.create("b");
     repo.jit(&["sink", "run"]).ok();
     assert!(first.wait_with_output().unwrap().status.success());
@@ -358,10 +361,10 @@ fn a_run_while_another_runs_leaves_nothing_behind() {
 fn a_sink_that_is_replaced_while_it_is_served_begins_where_it_is_told() {
     let repo = Repo::new();
     let start = repo.tip();
-    repo.jit(&["sink", "add", "s", "--exec", "sleep 0.4; echo old >> got"]).ok();
+    repo.jit(&["sink", "add", "s", "--exec", "touch begun; sleep 0.4; echo old >> got"]).ok();
     repo.create("a");
     let run = repo.run(&["sink", "run"]).spawn();
-    std::thread::sleep(Duration::from_millis(150));
+    until("it is served", || repo.path().join("begun").exists());
     repo.jit(&["sink", "add", "s", "--replace", "--exec", "echo new >> got", "--since-cursor", &start]).ok();
     run.wait_with_output().unwrap();
     repo.jit(&["sink", "run"]).ok();
@@ -393,4 +396,30 @@ fn each_event_has_its_own_tries_and_a_run_that_is_ended_says_so() {
     repo.jit(&["sink", "add", "y", "--url", "https://"]).code(2);
     repo.jit(&["sink", "add", "y", "--exec", "true", "--timeout", "0s"]).code(2);
     repo.jit(&["sink", "add", "y", "--exec", "true", "--type", "isue.*"]).code(2);
+}
+
+#[test]
+fn sinks_whose_names_begin_alike_leave_one_anothers_files_alone() {
+    let repo = Repo::new();
+    for name in ["ci", "ci-log", "event-ci-log", "event.ci"] {
+        repo.jit(&["sink", "add", name, "--exec", "cat \"$JIT_EVENT_FILE\" > /dev/null && echo \"$JIT_SINK\" >> got"])
+            .ok();
+    }
+    let slow = "touch begun; while [ ! -e go ]; do sleep 0.05; done; cat \"$JIT_EVENT_FILE\" >> whole";
+    repo.jit(&["sink", "add", "ci-slow", "--exec", slow]).ok();
+    repo.create("a");
+    let run = repo.run(&["sink", "run", "ci-slow"]).spawn();
+    until("it is served", || repo.path().join("begun").exists());
+    repo.jit(&["sink", "run", "ci", "ci-log", "event-ci-log", "event.ci"]).ok();
+    std::fs::write(repo.path().join("go"), "").unwrap();
+    assert!(run.wait_with_output().unwrap().status.success());
+    assert!(repo.read("whole").contains("issue.created"));
+    assert_eq!(written(&repo), ["ci", "ci-log", "event-ci-log", "event.ci"]);
+    assert_eq!(repo.jit(&["sink", "list", "--json"]).ok().json()["count"], 5);
+    // What a kill leaves behind is its own sink's to take away.
+    let folder = repo.path().join(".git/jit/sinks");
+    std::fs::write(folder.join("event~ci~left"), "").unwrap();
+    std::fs::write(folder.join("event~ci-log~left"), "").unwrap();
+    repo.jit(&["sink", "run", "ci"]).ok();
+    assert!(!folder.join("event~ci~left").exists() && folder.join("event~ci-log~left").exists());
 }

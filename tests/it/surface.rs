@@ -88,7 +88,7 @@ fn fits(document: &Value, schema: &Value) -> Result<(), String> {
     }
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
     let document = document.as_object().ok_or("no object")?;
-    // `extra` is how fields of newer versions are carried; it is no field itself.
+    // `extra` is how fields of newer versions are carried; it is not a field itself.
     for key in properties.keys().filter(|key| *key != "extra") {
         if !document.contains_key(key) {
             return Err(format!("`{key}` is missing"));

@@ -135,7 +135,7 @@ fn without_a_remote_or_a_way_to_it_the_error_says_so_and_nothing_moves() {
         assert_eq!(failed.json()["error"]["retryable"], true);
     }
     assert_eq!(repo.tip(), tip);
-    // A remote is there, a tracker is not: that is no failure of the remote.
+    // A remote is there, a tracker is not: that is not a failure of the remote.
     repo.git(&["init", "--quiet", "--bare", "../missing"]).ok();
     assert_eq!(repo.jit(&["fetch", "--json"]).ok().json()["commit"], serde_json::Value::Null);
 }

@@ -131,6 +131,8 @@ fn completions_know_commands_options_ids_gates_labels_and_actors() {
     has(&["graph", "export", "--format", "s"], "svg");
     assert_eq!(offered(&repo, &["issue", "show", "zzz"]), Vec::<String>::new());
     let outside = Repo::bare_folder();
+    let from_elsewhere = offered(&outside, &["-C", &repo.path().display().to_string(), "issue", "show", ""]);
+    assert!(from_elsewhere.contains(&id[..8].to_owned()), "{from_elsewhere:?}");
     assert_eq!(offered(&outside, &["issue", "show", ""]).iter().filter(|word| !word.starts_with('-')).count(), 0);
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Fleet, Repo, claim};
+use crate::support::{Fleet, Repo, claim, until};
 
 #[test]
 fn release_and_finish_are_told_and_the_ticket_goes() {
@@ -155,9 +155,7 @@ fn a_claim_that_was_killed_in_the_middle_is_made_by_the_next_try() {
     std::fs::write(&hook, "#!/bin/sh\ntouch arrived\nsleep 1\n").expect("a hook");
     std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("it can be made to run");
     let mut child = a.run(&["issue", "claim", &id, "--op-id", "k"]).env("JIT_AGENT", "bot:a").spawn();
-    while !fleet.hub.path().join("arrived").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    until("it has arrived", || fleet.hub.path().join("arrived").exists());
     child.kill().expect("it can be killed");
     child.wait().expect("it ends");
     std::fs::remove_file(&hook).expect("the hook goes");

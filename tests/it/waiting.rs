@@ -186,7 +186,7 @@ fn going_on_from_cursors_tells_each_event_once() {
     assert_eq!(told, after(&repo, &start).0);
     assert_eq!(told.len(), 12);
     assert_eq!(after(&repo, &cursor).0, Vec::<String>::new());
-    // A line in the midst of a commit is no place to go on from.
+    // A line in the midst of a commit is not a place to go on from.
     let lines = repo.jit(&["events", "query", "--since-cursor", &start, "--json"]).ok().json_lines();
     let pairs = lines.windows(2).filter(|pair| pair[0]["commit"] == pair[1]["commit"]);
     assert!(pairs.clone().count() == 3 && pairs.clone().all(|pair| pair[0]["cursor"].is_null()));

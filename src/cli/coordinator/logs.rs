@@ -21,10 +21,10 @@ pub struct Logs {
     /// An issue, or an agent of the pool
     #[arg(value_name = "ID|AGENT")]
     of: String,
-    /// Go on as more is printed
+    /// Keep printing as more arrives
     #[arg(short, long)]
     follow: bool,
-    /// So many lines from the end; 0 for all there is
+    /// This many lines from the end; 0 for all
     #[arg(short = 'n', value_name = "N", default_value_t = 200)]
     lines: usize,
 }

@@ -36,25 +36,25 @@ pub enum Coordinator {
 /// It is local to this checkout: it names commands to run. Reads nothing of the tracker.
 #[derive(Args, Debug)]
 pub struct InitConfig {
-    /// Write over the one that is there
+    /// Overwrite the existing file
     #[arg(long)]
     force: bool,
 }
 
 /// Start the coordinator of this checkout
 ///
-/// It goes to the background. One that runs already is left alone. Each round reads the index, the issues under its
-/// care and those whose lease ran out, and makes one change for all that was decided.
+/// It runs in the background. If one is running already, nothing happens. Each round reads the index, the issues of its
+/// agents and those whose lease ran out, and makes one change for all that was decided.
 #[derive(Args, Debug)]
 pub struct Start {
-    /// Stay, and say on stderr what happens
+    /// Stay in the foreground, and report on stderr
     #[arg(long)]
     foreground: bool,
     #[arg(long, hide = true, requires = "foreground")]
     detached: bool,
 }
 
-/// End the coordinator after the round in hand
+/// Stop the coordinator after the current round
 ///
 /// Its agents go on, and are found again at the next start. Reads no issue, with --kill-agents those of its agents.
 #[derive(Args, Debug)]
@@ -64,7 +64,7 @@ pub struct Stop {
     kill_agents: bool,
 }
 
-/// Do one round, and wait for nothing
+/// Run one round and exit
 ///
 /// For a scheduler that calls it again and again: agents go on afterwards, and are looked after by the next round.
 /// Refused (6) while a coordinator runs. Reads what a round reads; see `jit coordinator start`.

@@ -29,14 +29,14 @@ pub enum Events {
 
 /// Show the newest events, oldest first
 ///
-/// What merges set anew (`issue.merged`) is left out: `jit events query --type issue.merged` shows it. With --json one
-/// object a line. Reads as many commits as hold the events asked for.
+/// Values that merges set (`issue.merged`) are left out: `jit events query --type issue.merged` shows it. With --json one
+/// object per line. Reads as many commits as hold the events asked for.
 #[derive(Args, Debug)]
 pub struct Tail {
     /// How many; 0 for all
     #[arg(short = 'n', long = "limit", default_value_t = 20, value_name = "N")]
     limit: usize,
-    /// Go on with events as they come
+    /// Keep printing events as they come
     #[arg(short, long, conflicts_with = "at")]
     follow: bool,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub struct Tail {
 
 /// Show the events that fit, oldest first
 ///
-/// What merges set anew (`issue.merged`) is shown with `--type issue.merged`. With --json one object a line; its `cursor`
+/// What merges set anew (`issue.merged`) is shown with `--type issue.merged`. With --json one object per line; its `cursor`
 /// is what to give to --since-cursor to go on after it, or null while its commit has more events to come. A filter
 /// chooses issues as they are now. Reads the commits back to --since or the cursor, or to the beginning; with --issue only
 /// messages, and the events of the commits that name the issue; with --filter also the index.
@@ -72,7 +72,7 @@ pub struct Query {
 /// Show events as they come
 ///
 /// Begins with what happens next, or with what came after a cursor. Woken by the system when the tracker changes. With
-/// --json one object a line. Reads the commits that are new; with --filter also the index.
+/// --json one object per line. Reads the commits that are new; with --filter also the index.
 #[derive(Args, Debug)]
 pub struct Watch {
     #[command(flatten)]

@@ -25,7 +25,7 @@ pub struct Add {
     force: Force,
 }
 
-/// Take gates off an issue
+/// Remove gates from an issue
 ///
 /// Reads the issue.
 #[derive(Args, Debug)]

@@ -58,15 +58,15 @@ pub struct Define {
     /// Run it in this folder below the top of the work tree
     #[arg(long, value_name = "DIR")]
     workdir: Option<String>,
-    /// A command whose output belongs to the verdict, such as a compiler's version: another one asks for a new run
+    /// A command, such as one that prints a compiler's version: when its output changes, the gate is run again
     #[arg(long, value_name = "CMD")]
     env_key: Option<String>,
-    /// Put this in the place of the present definition
+    /// Replace the present definition
     #[arg(long)]
     replace: bool,
 }
 
-/// Take the definition of a gate away
+/// Remove the definition of a gate
 ///
 /// Refused while unfinished issues carry it. Reads the index, to find them.
 #[derive(Args, Debug)]

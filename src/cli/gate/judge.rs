@@ -23,7 +23,7 @@ pub struct Judge {
     id: IdPrefix,
     /// The gate
     key: GateKey,
-    /// Who judges; such a judge may judge what somebody else holds
+    /// Who gives the verdict; allowed also on an issue that somebody else holds
     #[arg(long, value_name = "ACTOR")]
     by: Option<Actor>,
     /// A remark

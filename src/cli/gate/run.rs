@@ -36,13 +36,13 @@ pub struct Run {
     /// All gates of the issue that have a command
     #[arg(long, conflicts_with = "keys")]
     all: bool,
-    /// Run them also when the verdict is known
+    /// Run them even when the verdict is known
     #[arg(long)]
     force: bool,
     /// Run so many at a time
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
-    /// Who judges; such a judge may judge what somebody else holds
+    /// Who gives the verdict; allowed also on an issue that somebody else holds
     #[arg(long, value_name = "ACTOR")]
     by: Option<Actor>,
 }

@@ -23,7 +23,7 @@ use crate::store::StoreError;
 pub struct Trust {
     /// The gate (default: all)
     key: Option<GateKey>,
-    /// What the gates of this issue ask, where that is not what they ask of others by now
+    /// The gates as they were frozen when this issue was claimed, if their definitions have changed since
     #[arg(long, value_name = "ID")]
     issue: Option<IdPrefix>,
     /// Only show what has been agreed to, and what not

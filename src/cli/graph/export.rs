@@ -89,7 +89,7 @@ impl Export {
 }
 
 fn too_many(count: usize) -> Error {
-    let message = format!("a picture of {count} issues is not drawn; {} are the most", svg::MOST);
+    let message = format!("{count} issues are too many for a picture; the limit is {}", svg::MOST);
     Error::new(Class::Usage, "too_large", message)
         .hint("choose some: --filter EXPR, or an id; or --format dot, for Graphviz")
 }

@@ -69,8 +69,8 @@ pub struct Roots {
 
 /// Show the longest chain of unfinished issues
 ///
-/// In the order of work, the first to be done first; each unfinished issue is a step. With an id the longest chain that
-/// ends in it, without one of all. Reads the index.
+/// Listed in the order of work; each unfinished issue is a step. With an id, shows the longest chain that ends in that
+/// issue; without one, the longest of all. Reads the index.
 #[derive(Args, Debug)]
 pub struct CriticalPath {
     /// The issue

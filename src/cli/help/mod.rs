@@ -2,6 +2,8 @@
 
 mod topics;
 
+pub use topics::TOPICS;
+
 use std::ffi::OsStr;
 
 use clap::{Args, CommandFactory};
@@ -10,11 +12,10 @@ use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::admin::Page;
 
-use topics::TOPICS;
-
 /// Explain a command or a topic
 ///
-/// Topics: states, exit-codes, environment, gates, filters, times, plans, event-names, cursors, output, plugins. Reads nothing.
+/// Topics: states, exit-codes, environment, settings, gates, filters, times, plans, event-names, cursors, output,
+/// plugins. Reads nothing.
 #[derive(Args, Debug)]
 pub struct Help {
     /// A topic, or the words of a command

@@ -1,7 +1,9 @@
 //! Pages on what is no single command.
 
+use crate::cli::config::LOCAL;
 use crate::domain::event::Body;
 use crate::domain::filter::{FIELDS, FLAGS};
+use crate::domain::settings::KNOWN;
 use crate::domain::state::{Stage, State, TRANSITIONS};
 use crate::error::Class;
 
@@ -18,6 +20,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { name: "states", page: states },
     Topic { name: "exit-codes", page: exit_codes },
     Topic { name: "environment", page: environment },
+    Topic { name: "settings", page: settings },
     Topic { name: "gates", page: gates },
     Topic { name: "filters", page: filters },
     Topic { name: "times", page: times },
@@ -92,7 +95,7 @@ fn filters() -> String {
         "\nIn labels, gates and names `*` stands for anything and `?` for one character; between double quotes\n\
          they stand for themselves. Times: an age (created:>2d is older than two days, <2d younger), a day\n\
          (created:>2026-01-31 is after it) or an RFC 3339 time. Priorities: >high is more urgent than high.\n\n\
-         list, ready, query, search, claim-next, update, graph, events query, watch and export take --filter.\n",
+         list, ready, query, search, claim-next, update, graph, events query, watch, sink add and export take --filter.\n",
     );
     text
 }
@@ -101,7 +104,8 @@ fn environment() -> String {
     "  JIT_AGENT      who acts, as type:name (copilot:worker-1)\n  \
        JIT_CLAIM      the token of the claim under which this process works\n  \
        JIT_DATA_DIR   where the mirror is kept instead of .jit/\n  \
-       JIT_REMOTE     the remote that jit init looks at\n  \
+       JIT_REMOTE     the remote to use when a command names none\n  \
+       JIT_REF        the ref that holds the tracker, instead of refs/jit (or the setting jit.ref)\n  \
        JIT_PAGER      what shows long results on a terminal, instead of git's pager; cat for nothing\n  \
        JIT_CLOCK      a fixed RFC 3339 time instead of the clock, for tests and replays; or offset:FILE, the\n  \
                       clock moved by the milliseconds in FILE\n  \
@@ -113,12 +117,30 @@ fn environment() -> String {
         .to_owned()
 }
 
+fn settings() -> String {
+    let mut text = String::from("Shared settings, for everybody who has the tracker: jit config set KEY VALUE\n\n");
+    for known in KNOWN {
+        text.push_str(&setting(known.key, known.default, known.about));
+    }
+    text.push_str("\nLocal settings, of this repository: jit config set --local KEY VALUE, or git config\n\n");
+    for local in LOCAL {
+        text.push_str(&setting(local.key, local.default, local.about));
+    }
+    text
+}
+
+fn setting(key: &str, default: &str, about: &str) -> String {
+    let default = if default.is_empty() { String::new() } else { format!(" (default: {default})") };
+    format!("  {key}{default}\n      {about}\n")
+}
+
 fn times() -> String {
     "Where a moment is asked for (--at, --since, --until):\n\n  \
        2h, 7d, 1h30m          a span back from now\n  \
        2026-01-31             a day: its first moment in UTC\n  \
        2026-01-31T09:30:00Z   an RFC 3339 time\n\n\
-     --at takes a commit of the tracker as well (refs/jit~3, an id of jit log); what reads as a time is one. It\n\
+     --at takes a commit of the tracker as well (refs/jit~3, an id of jit log); what reads as a time is one. A time\n\
+     stands for the newest commit that is not younger: the messages of those since are read. It\n\
      goes with every command that reads: list, show, status, ready, query, search, graph, gate, config, events,\n\
      export, log, blame, metrics, conflicts. Spans of time elsewhere (--ttl, --timeout, --wait): 90s, 10m, 1h 30m.\n"
         .to_owned()
@@ -165,7 +187,7 @@ fn cursors() -> String {
 fn output() -> String {
     "stdout carries the result and nothing else; progress, hints and confirmations go to stderr.\n\n  \
        --json        one document, the same shape every time; errors too. events, watch, export and -f give\n                \
-                     one document a line. jit --schema prints every shape\n  \
+                     one document per line. jit --schema prints every shape\n  \
        -q            no confirmations and hints\n  \
        --color WHEN  auto (on a terminal, as git's color.ui says), always, never; NO_COLOR is honoured\n  \
        --no-pager    long results as they are. On a terminal they go through the pager that git would use,\n                \

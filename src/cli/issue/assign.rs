@@ -10,14 +10,14 @@ use crate::error::Result;
 use crate::report::Report;
 use crate::session::Session;
 
-/// Mean an issue for somebody: only they can claim it
+/// Assign an issue to an actor: nobody else can claim it
 ///
 /// Reads the issue.
 #[derive(Args, Debug)]
 pub struct Assign {
     /// The issue
     id: IdPrefix,
-    /// For whom
+    /// The assignee
     actor: Actor,
     #[command(flatten)]
     force: Force,
@@ -33,7 +33,7 @@ impl Assign {
     }
 }
 
-/// Mean an issue for nobody in particular
+/// Remove the assignee of an issue
 ///
 /// Reads the issue.
 #[derive(Args, Debug)]

@@ -27,7 +27,7 @@ pub fn lease(text: &str) -> std::result::Result<Duration, String> {
 /// Claim an issue and print its id: of any number of agents exactly one wins
 ///
 /// Takes an open or ready issue that no dependency blocks. Once the tracker is shared with a remote the claim is made
-/// there, for all clones. Claiming what one's own name holds already succeeds only with that claim's token in
+/// there, for all clones. Claiming an issue that your own name already holds succeeds only with that claim's token in
 /// JIT_CLAIM. Reads the issue and its dependencies; on a remote also what is new there.
 #[derive(Args, Debug)]
 pub struct Claim {
@@ -35,7 +35,7 @@ pub struct Claim {
     id: IdPrefix,
     /// Who claims it (default: the acting actor)
     actor: Option<Actor>,
-    /// Give it up by itself after this long without an event of the holder
+    /// A lease: after this long without an event of the holder, others can claim it
     #[arg(long, value_name = "SPAN", value_parser = lease)]
     ttl: Option<Duration>,
     #[command(flatten)]
@@ -47,10 +47,10 @@ pub struct Claim {
 /// Where a claim is made.
 #[derive(Args, Debug, Clone, Copy)]
 pub struct Place {
-    /// Make it on the remote, for all clones (default once the tracker is shared; see claim.scope)
+    /// Claim on the remote, for all clones (default once the tracker is shared; see the setting claim.scope)
     #[arg(long)]
     sync: bool,
-    /// Make it here alone: another clone may claim the same, and one of both loses
+    /// Claim here only: another clone may claim the same issue, and one of the two loses
     #[arg(long, conflicts_with = "sync")]
     local: bool,
 }
@@ -100,9 +100,9 @@ impl Heartbeat {
     }
 }
 
-/// Give a claim back: the issue is ready for the next
+/// Release a claim: the issue is ready again
 ///
-/// Where the claim was made on a remote, the other clones are told. Reads the issue.
+/// If the claim was made on a remote, the remote is told too. Reads the issue.
 #[derive(Args, Debug)]
 pub struct Release {
     /// The issue

@@ -21,13 +21,13 @@ pub struct Conditions {
     /// With this label; may be given several times
     #[arg(short, long)]
     label: Vec<Label>,
-    /// Meant for this actor
+    /// Assigned to this actor
     #[arg(short, long)]
     assignee: Option<Actor>,
-    /// Held up by a dependency
+    /// Blocked by a dependency
     #[arg(long)]
     blocked: bool,
-    /// Meant for nobody
+    /// Assigned to nobody
     #[arg(long)]
     unassigned: bool,
     #[command(flatten)]

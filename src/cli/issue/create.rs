@@ -13,7 +13,7 @@ use crate::session::{Manners, Session};
 
 /// Create an issue and print its id
 ///
-/// However many options are given, the issue arises in one commit. Reads the gates and dependencies
+/// However many options are given, the issue is created in one commit. Reads the gates and dependencies
 /// named, and for --blocks what the new issue reaches.
 #[derive(Args, Debug)]
 pub struct Create {

@@ -99,7 +99,7 @@ impl Diff {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let (from, to) = self.range.split_once("..").ok_or_else(|| {
-            Error::usage(format!("`{}` is no range", self.range))
+            Error::usage(format!("`{}` is not a range", self.range))
                 .hint("write it as REV..REV, like refs/jit~3..refs/jit")
         })?;
         let view = session.view()?;

@@ -16,7 +16,7 @@ use crate::session::{Session, View};
 
 use super::conditions::Conditions;
 
-/// List issues, a line each
+/// List issues, one per line
 ///
 /// Every condition given must hold. Reads the index; with --full also the issues listed.
 #[derive(Args, Debug)]

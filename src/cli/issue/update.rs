@@ -21,8 +21,8 @@ use crate::sync::claims::{self, Scope, Wish};
 
 /// Change issues: all of them, in one commit, or none
 ///
-/// With --filter all that fit when the change is made; none is fine too. Reads the issues named and, for a change of
-/// state, their dependencies; with --filter also the index.
+/// With --filter, changes every issue that fits at that moment; it succeeds if none does. Reads the issues named and,
+/// for a change of state, their dependencies; with --filter also the index.
 #[derive(Args, Debug)]
 pub struct Update {
     /// The issues
@@ -55,10 +55,10 @@ pub struct Update {
     /// Set a key for tools
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     context: Vec<(String, String)>,
-    /// Take a key for tools away
+    /// Remove a key for tools
     #[arg(long, value_name = "KEY")]
     unset_context: Vec<String>,
-    /// Finish although others changed the issue: it was seen as it is in this commit of the tracker
+    /// Finish although others changed the issue: you have seen it as of this commit of the tracker
     #[arg(long, value_name = "COMMIT")]
     seen: Option<String>,
     #[command(flatten)]

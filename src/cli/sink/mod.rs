@@ -60,7 +60,7 @@ pub struct Add {
     /// Begin after this one: the cursor of an earlier event, or a commit of the tracker
     #[arg(long, value_name = "CURSOR")]
     since_cursor: Option<String>,
-    /// Put this in the place of a sink of the same name, which otherwise stays where it was
+    /// Replace the sink of the same name; without --since-cursor it keeps its position
     #[arg(long)]
     replace: bool,
 }
@@ -71,7 +71,7 @@ pub struct Add {
 #[derive(Args, Debug)]
 pub struct List {}
 
-/// Take a sink away
+/// Remove a sink
 ///
 /// Reads nothing of the tracker.
 #[derive(Args, Debug)]
@@ -80,7 +80,7 @@ pub struct Rm {
     name: SinkName,
 }
 
-/// Pass over the event that a sink does not take
+/// Skip the event that a sink does not take
 ///
 /// Reads the commits up to that event.
 #[derive(Args, Debug)]

@@ -57,7 +57,7 @@ pub(super) fn variables<'de, D: Deserializer<'de>>(
     let variables = BTreeMap::<String, String>::deserialize(deserializer)?;
     for (name, value) in &variables {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            return Err(D::Error::custom(format!("`{name}` is no variable that a process can have")));
+            return Err(D::Error::custom(format!("`{name}` is not a variable that a process can have")));
         }
         if OWN_VARIABLES.contains(&name.as_str()) {
             return Err(D::Error::custom(format!("{name} is set by the coordinator")));

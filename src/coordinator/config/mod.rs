@@ -132,7 +132,7 @@ impl<'de> Deserialize<'de> for Name {
         match text.len() <= 64 && is_plain_name(&text) {
             true => Ok(Self(text)),
             false => Err(D::Error::custom(format!(
-                "`{text}` is no name; 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit"
+                "`{text}` is not a name; 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit"
             ))),
         }
     }
@@ -270,7 +270,7 @@ mod tests {
             ("{\n\n\"pool\": []}", "c.json, line 3: pool: unknown field `pool`"),
             (
                 "{\"agent_pool\": [{\"id\": \"a\",\n\"agent_type\": \"a b\"",
-                "line 2: agent_pool[0].agent_type: `a b` is no name",
+                "line 2: agent_pool[0].agent_type: `a b` is not a name",
             ),
             (
                 "{\"agent_pool\": [{\"id\": \"a\",\n\"max_concurrent\": 0",

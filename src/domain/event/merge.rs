@@ -43,7 +43,7 @@ pub struct Author {
 /// Both sides changed one value, and one of them had to give way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Overridden {
-    /// The field: `title`, `context.KEY`, `gates.KEY`; for what is no issue's, `config.KEY` or `gate.KEY`.
+    /// The field: `title`, `context.KEY`, `gates.KEY`; for what is not an issue's, `config.KEY` or `gate.KEY`.
     pub field: String,
     /// The value that stands.
     pub kept: Value,

@@ -11,7 +11,7 @@ mod parse;
 
 use std::fmt;
 
-use super::name::nearest;
+use super::name::one_of;
 use super::state::{GateStatus, Priority, State};
 use super::table::Entry;
 use super::time::Timestamp;
@@ -131,14 +131,10 @@ impl Fault {
         Self { at, why: why.into() }
     }
 
-    /// Says what is known instead, the nearest first where one is near.
+    /// Says what is known instead, the one_of first where one is near.
     fn unknown<'k>(at: usize, why: &str, given: &str, known: impl Iterator<Item = &'k str>) -> Self {
         let known: Vec<&str> = known.collect();
-        let way = match nearest(given, known.iter().copied()) {
-            Some(word) => format!("did you mean `{word}`?"),
-            None => format!("one of {}", known.join(", ")),
-        };
-        Self::new(at, format!("{why}; {way}"))
+        Self::new(at, format!("{why}; {}", one_of(given, &known)))
     }
 }
 
@@ -210,7 +206,7 @@ impl Pattern {
         }
         // Of the signs of a pattern only these two mean something: labels and names may hold the others.
         let glob = glob::Pattern::new(&text.replace('[', "[[]"));
-        glob.map(Pattern::Glob).map_err(|why| format!("`{text}` is no pattern: {}", why.msg))
+        glob.map(Pattern::Glob).map_err(|why| format!("`{text}` is not a pattern: {}", why.msg))
     }
 
     /// Whether a text fits.

@@ -125,7 +125,7 @@ fn flag(word: &str, at: usize) -> Result<Flag, Fault> {
     }
     let known = FLAGS.iter().map(|(name, _)| *name);
     let fields = FIELDS.iter().map(|(name, _)| *name);
-    Err(Fault::unknown(at, &format!("`{word}` is no condition"), word, known.chain(fields)))
+    Err(Fault::unknown(at, &format!("`{word}` is not a condition"), word, known.chain(fields)))
 }
 
 fn condition(field: &str, at: usize, value: &Value, now: Timestamp) -> Result<Condition, Fault> {
@@ -147,7 +147,7 @@ fn condition(field: &str, at: usize, value: &Value, now: Timestamp) -> Result<Co
         "completed" => Condition::Time(When::Completed, moment(value, now)?),
         _ => {
             let known = FIELDS.iter().map(|(name, _)| *name);
-            return Err(Fault::unknown(at, &format!("`{field}` is no field"), field, known));
+            return Err(Fault::unknown(at, &format!("`{field}` is not a field"), field, known));
         }
     })
 }
@@ -156,7 +156,7 @@ fn one_of<T: Copy>(what: &str, value: &Value, all: &[T], name: fn(T) -> &'static
     let found = all.iter().copied().find(|one| name(*one) == value.text);
     found.ok_or_else(|| {
         let known = all.iter().map(|one| name(*one));
-        Fault::unknown(value.at, &format!("`{}` is no {what}", value.text), &value.text, known)
+        Fault::unknown(value.at, &format!("`{}` is not a valid {what}", value.text), &value.text, known)
     })
 }
 
@@ -186,7 +186,7 @@ fn id(value: &Value) -> Result<String, Fault> {
     let plain: String = value.text.to_ascii_lowercase();
     match plain.len() >= 4 && plain.len() <= 36 && plain.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
         true => Ok(plain),
-        false => Err(Fault::new(value.at, format!("`{}` is no id: 4 or more hexadecimal digits", value.text))),
+        false => Err(Fault::new(value.at, format!("`{}` is not an id: 4 or more hexadecimal digits", value.text))),
     }
 }
 
@@ -204,7 +204,7 @@ fn moment(value: &Value, now: Timestamp) -> Result<Moment, Fault> {
     let text = rest.text.as_str();
     let fault = || {
         let said =
-            format!("`{text}` is no time; write an age (`2d`, `1h30m`), a day (`2026-01-31`) or an RFC 3339 time");
+            format!("`{text}` is not a time; write an age (`2d`, `1h30m`), a day (`2026-01-31`) or an RFC 3339 time");
         Fault::new(rest.at, said)
     };
     let day = format!("{text}T00:00:00Z").parse::<Timestamp>().ok();
@@ -248,24 +248,24 @@ mod tests {
     fn a_fault_is_told_with_its_place() {
         for (text, at, why) in [
             ("", 1, "the filter is empty"),
-            ("state:redy", 7, "`redy` is no state; did you mean `ready`?"),
+            ("state:redy", 7, "`redy` is not a valid state; did you mean `ready`?"),
             ("state:open AND", 15, "something is missing at the end"),
             ("(blocked", 1, "this parenthesis is not closed"),
             ("blocked)", 8, "this parenthesis was never opened"),
             ("blocked OR OR claimed", 12, "a condition is missing before this"),
             ("()", 2, "a condition is missing before this parenthesis"),
-            ("colour:red", 1, "`colour` is no field; one of state"),
-            ("lable:x", 1, "`lable` is no field; did you mean `label`?"),
-            ("blokked", 1, "`blokked` is no condition; did you mean `blocked`?"),
+            ("colour:red", 1, "`colour` is not a field; one of state"),
+            ("lable:x", 1, "`lable` is not a field; did you mean `label`?"),
+            ("blokked", 1, "`blokked` is not a condition; did you mean `blocked`?"),
             ("label:", 7, "a value is missing"),
             ("label:a,,b", 9, "a value is missing"),
             ("title:\"x", 7, "the quote is not closed"),
-            ("created:>soon", 10, "`soon` is no time"),
+            ("created:>soon", 10, "`soon` is not a time"),
             ("created:2d", 9, "an age is compared"),
-            ("priority:>urgent", 11, "`urgent` is no priority"),
-            ("id:xyz", 4, "`xyz` is no id"),
-            ("gate:review=good", 13, "`good` is no gate status"),
-            ("ä state:x", 1, "`ä` is no condition"),
+            ("priority:>urgent", 11, "`urgent` is not a valid priority"),
+            ("id:xyz", 4, "`xyz` is not an id"),
+            ("gate:review=good", 13, "`good` is not a valid gate status"),
+            ("ä state:x", 1, "`ä` is not a condition"),
         ] {
             let fault = read(text).expect_err(text);
             assert!(fault.at == at && fault.why.starts_with(why), "{text}: {fault}");

@@ -94,7 +94,7 @@ impl Judge<'_> {
         let standing = standing(self.state, issue, key, verdict)?;
         match &judgement.run {
             Some(run) if (run.exit_code == 0) != passed => {
-                breaks("verdict", format!("{key} ended with {}, which is no such verdict", run.exit_code))
+                breaks("verdict", format!("{key} ended with {}, which is not such a verdict", run.exit_code))
             }
             Some(run) => {
                 let check = standing.check.unwrap_or_default();

@@ -26,7 +26,7 @@ use super::state::GateStatus;
 
 pub use blame::{Stamp, Touched};
 pub use field::Fields;
-pub use repair::{break_cycles, fit};
+pub use repair::{break_cycles, closes_circle, fit};
 pub use way_back::way_back;
 
 use lifecycle::Life;

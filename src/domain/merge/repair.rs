@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::domain::event::{Body, BrokenCycle, Dropped};
-use crate::domain::graph::{cycle, knots};
+use crate::domain::graph::{knots, path};
 use crate::domain::id::IssueId;
 use crate::domain::issue::Issue;
 use crate::domain::limits::{COLLECTION, CONTEXT_BYTES, ISSUE_BYTES};
@@ -15,6 +15,16 @@ use super::blame::Stamp;
 
 /// An edge from the issue that waits to the one waited for.
 pub type Edge = (IssueId, IssueId);
+
+/// So many circles are broken one by one; of more, as only malice makes them, every suspect edge is taken out at once.
+const ONE_BY_ONE: usize = 1000;
+
+/// An issue of `state` that waits for itself. `suspects` are edges of which every circle has at least one. Reads what
+/// they reach.
+pub fn closes_circle(state: &dyn Snapshot, suspects: &[Edge]) -> Read<Option<IssueId>> {
+    let edges = reachable(state, suspects)?;
+    Ok(knots(all(&edges)).first().map(|knot| knot[0]))
+}
 
 /// Finds the edges to take out so that nothing in `state` waits for itself: of each circle the one added last.
 ///
@@ -28,8 +38,12 @@ pub fn break_cycles(
     let mut edges = reachable(state, suspects)?;
     let mut broken = Vec::new();
     loop {
-        let knots = knots(edges.iter().flat_map(|(from, on)| on.iter().map(move |on| (*from, *on))));
+        let knots = knots(all(&edges));
         let Some(knot) = knots.first() else { return Ok(broken) };
+        if broken.len() >= ONE_BY_ONE {
+            broken.extend(cut(&suspects_in(&knots, suspects, &edges), added));
+            return Ok(broken);
+        }
         let members: BTreeSet<IssueId> = knot.iter().copied().collect();
         let inside = members.iter().flat_map(|from| edges[from].iter().map(move |on| (*from, *on)));
         let inside: Vec<Edge> = inside.filter(|(_, on)| members.contains(on)).collect();
@@ -42,8 +56,33 @@ pub fn break_cycles(
     }
 }
 
+/// What each issue waits for.
+type Waits = BTreeMap<IssueId, BTreeSet<IssueId>>;
+
+fn all(edges: &Waits) -> impl Iterator<Item = Edge> + '_ {
+    edges.iter().flat_map(|(from, on)| on.iter().map(move |on| (*from, *on)))
+}
+
+/// The suspects that are left within knots.
+fn suspects_in(knots: &[Vec<IssueId>], suspects: &[Edge], edges: &Waits) -> Vec<Edge> {
+    let knot_of: BTreeMap<IssueId, usize> =
+        knots.iter().enumerate().flat_map(|(number, knot)| knot.iter().map(move |id| (*id, number))).collect();
+    let is_left = |(from, on): &Edge| edges.get(from).is_some_and(|waits| waits.contains(on));
+    let within = |(from, on): &Edge| knot_of.get(from).is_some_and(|knot| knot_of.get(on) == Some(knot));
+    suspects.iter().copied().filter(|edge| is_left(edge) && within(edge)).collect()
+}
+
+fn cut(edges: &[Edge], added: &dyn Fn(Edge) -> Option<Stamp>) -> Vec<(IssueId, BrokenCycle)> {
+    let broken = |(from, on): Edge| BrokenCycle {
+        on,
+        cycle: vec![from, on, from],
+        added: added((from, on)).as_ref().map(Into::into),
+    };
+    edges.iter().map(|edge| (edge.0, broken(*edge))).collect()
+}
+
 /// What each living issue waits for that `suspects` lead to.
-fn reachable(state: &dyn Snapshot, suspects: &[Edge]) -> Read<BTreeMap<IssueId, BTreeSet<IssueId>>> {
+fn reachable(state: &dyn Snapshot, suspects: &[Edge]) -> Read<Waits> {
     let mut edges = BTreeMap::new();
     let mut queue: Vec<IssueId> = suspects.iter().map(|(from, _)| *from).collect();
     while let Some(id) = queue.pop() {
@@ -58,22 +97,10 @@ fn reachable(state: &dyn Snapshot, suspects: &[Edge]) -> Read<BTreeMap<IssueId, 
     Ok(edges)
 }
 
-/// A circle that `edge` is part of, from where it begins and back there.
+/// A shortest circle that an edge is part of, from where it begins and back there.
 fn cycle_through(inside: &[Edge], (from, on): Edge) -> Vec<IssueId> {
-    // With all other ways out of `from` taken away, a circle through it begins with the edge.
-    let kept = inside.iter().copied().filter(|edge| edge.0 != from || edge.1 == on);
-    let mut way = cycle(kept.clone()).unwrap_or_default();
-    way.dedup();
-    match way.iter().position(|id| *id == from) {
-        Some(at) => {
-            way.pop();
-            let turns = at.min(way.len().saturating_sub(1));
-            way.rotate_left(turns);
-            way.push(from);
-            way
-        }
-        None => vec![from, on, from],
-    }
+    let back = path(inside.iter().copied(), on, from).unwrap_or_else(|| vec![on, from]);
+    std::iter::once(from).chain(back).collect()
 }
 
 /// Takes out of a joined issue what is beyond its limits: of what was added, the last in order.

@@ -1,4 +1,4 @@
-//! Figures of how work goes: a fold over the events of a stretch of time.
+//! Figures of how work goes: a fold over the events of a period of time.
 
 mod spread;
 mod stories;
@@ -106,12 +106,12 @@ pub struct Work {
 }
 
 impl Metrics {
-    /// Says who holds what when the stretch begins.
+    /// Says who holds what when the period begins.
     pub fn begin(&mut self, holders: BTreeMap<IssueId, Actor>, start: Timestamp) {
         self.held = holders.into_iter().map(|(issue, holder)| (issue, (holder, start))).collect();
     }
 
-    /// Takes in the next event of the stretch that begins at `start`.
+    /// Takes in the next event of the period that begins at `start`.
     pub fn take(&mut self, event: &Event, start: Timestamp) {
         let Ok(Some(body)) = event.body() else { return };
         let Some(issue) = event.issue else { return };
@@ -191,7 +191,7 @@ impl Metrics {
         }
     }
 
-    /// Ends what is known of a claim. One that was made before the stretch began counts from there.
+    /// Ends what is known of a claim. One that was made before the period began counts from there.
     fn end(&mut self, issue: IssueId, by: Option<&Actor>, now: Timestamp, start: Timestamp) {
         let held = self.held.remove(&issue).or_else(|| by.map(|by| (by.clone(), start)));
         if let Some((by, since)) = held {
@@ -200,7 +200,7 @@ impl Metrics {
         }
     }
 
-    /// Ends the stretch. `holders` are the claims that live at its end; those of which nothing was told were made before.
+    /// Ends the period. `holders` are the claims that live at its end; those of which nothing was told were made before.
     pub fn finish(&mut self, holders: &BTreeMap<IssueId, Actor>, start: Timestamp, end: Timestamp) {
         for (issue, holder) in holders {
             self.work(holder).holding += 1;

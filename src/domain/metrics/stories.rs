@@ -19,12 +19,42 @@ pub struct Story {
     pub created: Option<Timestamp>,
     /// When somebody first claimed it.
     pub first_claim: Option<Timestamp>,
-    /// When it last became done.
+    /// When it last became done; `None` once it was taken up again.
     pub completed: Option<Timestamp>,
-    /// When it last stopped holding others up: it was done, rejected or deleted.
-    pub released: Option<Timestamp>,
+    /// When it held nobody up: each time since when it was done, rejected or deleted, and until when.
+    out_of_the_way: Vec<(Timestamp, Option<Timestamp>)>,
+    /// Whether it was taken up again after an end that was not told.
+    is_partial: bool,
     /// What it has waited for: each time since when, and until when it did.
     waits: BTreeMap<IssueId, Vec<(Timestamp, Option<Timestamp>)>>,
+}
+
+impl Story {
+    fn ends(&mut self, now: Timestamp) {
+        if self.out_of_the_way.last().is_none_or(|(_, until)| until.is_some()) {
+            self.out_of_the_way.push((now, None));
+        }
+    }
+
+    fn begins_anew(&mut self, now: Timestamp) {
+        match self.out_of_the_way.last_mut() {
+            Some((_, until)) if until.is_none() => *until = Some(now),
+            _ => self.is_partial = true,
+        }
+    }
+
+    /// The parts of a span in which this held others up.
+    fn in_the_way(&self, (since, until): (Timestamp, Timestamp)) -> Vec<(i64, i64)> {
+        let mut parts = Vec::new();
+        let mut at = since;
+        for (from, to) in &self.out_of_the_way {
+            parts.push((at, until.min(*from)));
+            at = to.map_or(until, |to| at.max(to));
+        }
+        parts.push((at, until));
+        let parts = parts.into_iter().filter(|(since, until)| since < until);
+        parts.map(|(since, until)| (since.millis(), until.millis())).collect()
+    }
 }
 
 impl Stories {
@@ -41,14 +71,22 @@ impl Stories {
                 let document = &new.document;
                 story.created = Some(document.created_at);
                 story.completed = document.completed_at;
-                story.released = document.completed_at;
+                story.out_of_the_way.extend(document.completed_at.map(|at| (at, None)));
                 story.waits.extend(document.dependencies.iter().map(|on| (*on, vec![(now, None)])));
             }
             Body::IssueClaimed(_) => {
                 story.first_claim.get_or_insert(now);
             }
-            Body::IssueCompleted(_) => (story.completed, story.released) = (Some(now), Some(now)),
-            Body::IssueRejected(_) | Body::IssueDeleted(_) => story.released = Some(now),
+            Body::IssueCompleted(_) => {
+                story.completed = Some(now);
+                story.ends(now);
+            }
+            Body::IssueRejected(_) | Body::IssueDeleted(_) => story.ends(now),
+            Body::IssueStateChanged(change) if change.from.is_finished() && !change.to.is_finished() => {
+                story.completed = None;
+                story.begins_anew(now);
+            }
+            Body::IssueRestored(_) if story.completed.is_none() => story.begins_anew(now),
             Body::DepAdded(edge) => story.waits.entry(edge.on).or_default().push((now, None)),
             Body::DepRemoved(edge) => {
                 if let Some((_, until)) = story.waits.get_mut(&edge.on).and_then(|spans| spans.last_mut()) {
@@ -70,12 +108,14 @@ impl Stories {
         done.filter(|(_, story)| story.created.is_none()).map(|(id, _)| *id).collect()
     }
 
-    /// The issues that those which became done waited for, and of which it was not told that they were released.
+    /// The issues that those which became done waited for, and of which it was not told when they held nobody up.
     pub fn unreleased(&self) -> BTreeSet<IssueId> {
         let done = self.stories.values().filter(|story| story.completed.is_some());
         let open = |spans: &Vec<(Timestamp, Option<Timestamp>)>| spans.iter().any(|(_, until)| until.is_none());
         let waits = done.flat_map(|story| story.waits.iter().filter(|(_, spans)| open(spans)));
-        waits.map(|(on, _)| *on).filter(|on| self.get(*on).is_none_or(|story| story.released.is_none())).collect()
+        let untold =
+            |on: &IssueId| self.get(*on).is_none_or(|story| story.out_of_the_way.is_empty() || story.is_partial);
+        waits.map(|(on, _)| *on).filter(untold).collect()
     }
 
     /// Puts a whole story in place of what was known.
@@ -107,12 +147,10 @@ impl Stories {
             .waits
             .iter()
             .flat_map(|(on, spans)| spans.iter().map(move |span| (on, span)))
-            .map(|(on, (since, until))| {
-                let released = self.get(*on).and_then(|story| story.released);
-                let until = [*until, released, Some(end)].into_iter().flatten().min().unwrap_or(end);
-                (since.millis(), until.millis())
+            .flat_map(|(on, (since, until))| {
+                let span = (*since, until.map_or(end, |until| until.min(end)));
+                self.get(*on).unwrap_or(&Story::default()).in_the_way(span)
             })
-            .filter(|(since, until)| since < until)
             .collect();
         spans.sort_unstable();
         let (mut total, mut reached) = (0, i64::MIN);

@@ -146,7 +146,7 @@ pub fn claim_next(draft: &mut Draft<'_>, candidates: &[IssueId], terms: &Terms) 
 
 /// Whether `holder` may take up `issue` unasked: released for work, not blocked, not meant for another.
 fn is_available(draft: &Draft<'_>, issue: &Issue, holder: &Actor) -> Decision<bool> {
-    let meant_for_other = issue.claim.is_none() && issue.assignee.as_ref().is_some_and(|assignee| assignee != holder);
+    let meant_for_other = issue.meant_for().is_some_and(|assignee| assignee != holder);
     // A dependency that cannot be read holds the issue up, and nothing else.
     Ok(issue.deleted.is_none()
         && is_up_for_work(issue, draft.context.clock)

@@ -37,7 +37,7 @@ pub(super) fn add_edges(draft: &mut Draft<'_>, issue: &Issue, dependencies: &[Is
 }
 
 /// Refuses an edge from `issue` to `dependency` when `dependency` reaches `issue`.
-fn check_no_cycle(draft: &Draft<'_>, issue: &Issue, dependency: &Issue) -> Decision {
+pub(super) fn check_no_cycle(draft: &Draft<'_>, issue: &Issue, dependency: &Issue) -> Decision {
     let graph = Graph::reachable(draft.state(), dependency.id)?;
     let Some(back) = graph.path(dependency.id, issue.id) else { return Ok(()) };
     let mut path = vec![Named::from(issue)];

@@ -167,7 +167,8 @@ fn redefine(draft: &mut Draft<'_>, event: &Event, earlier: Option<Gate>) -> Deci
     }
 }
 
-/// Makes a tombstone an issue again, without what is no longer there: gates nobody defines, issues that are gone.
+/// Makes a tombstone an issue again, without what is no longer there: gates nobody defines, issues that are gone or
+/// that have come to wait for it.
 fn restore(draft: &mut Draft<'_>, id: IssueId) -> Decision {
     let issue = draft.state().issue(id)?.ok_or_else(|| Refusal::IssueNotFound(id.into()))?;
     if issue.deleted.is_none() {
@@ -175,7 +176,12 @@ fn restore(draft: &mut Draft<'_>, id: IssueId) -> Decision {
     }
     draft.emit(id, Body::IssueRestored(Empty {}))?;
     for on in &issue.dependencies {
-        if draft.state().issue(*on)?.is_none_or(|on| on.deleted.is_some()) {
+        let there = draft.state().issue(*on)?.filter(|on| on.deleted.is_none());
+        let stays = match there.map(|on| dep::check_no_cycle(draft, &issue, &on)) {
+            None | Some(Err(Refusal::Cycle { .. })) => false,
+            Some(checked) => checked.map(|()| true)?,
+        };
+        if !stays {
             draft.emit(id, Body::DepRemoved(Edge { on: *on }))?;
         }
     }
@@ -283,6 +289,10 @@ fn unedit(draft: &mut Draft<'_>, issue: &Issue, edit: &Edit, earlier: &Issue) ->
 fn reset_state(draft: &mut Draft<'_>, event: &Event, issue: &Issue, (from, to): (State, State)) -> Decision {
     if issue.state != to {
         return Err(changed_since(issue.id, "state", issue.state.as_str()));
+    }
+    if from == State::Archived {
+        let why = "putting it away again would not tell from which state";
+        return Err(final_for_all(event, why, format!("jit issue update {} --state archived", issue.id.short())));
     }
     let claim_is_gone = from.may_be_claimed() && issue.claim.is_none();
     let back = if claim_is_gone { State::Ready } else { from };

@@ -92,12 +92,15 @@ pub struct Drawn {
     pub below: Vec<IssueId>,
 }
 
+/// Levels below this one are drawn no further to the right: what stands before a line would grow with each of them.
+const DEEPEST: usize = 200;
+
 /// Draws a tree in which each issue's dependencies stand below it; what was drawn above is not repeated. `node` gives
 /// each issue that is there.
 pub fn draw(text: &mut Text, roots: &[IssueId], most: Option<usize>, node: impl Fn(IssueId, &Text) -> Option<Drawn>) {
     let mut drawn = BTreeSet::new();
     let root = |id: &IssueId| Pending { id: *id, indent: String::new(), last: None, depth: 0 };
-    // INVARIANT: a stack, not recursion: a chain of a hundred thousand issues must not overflow.
+    // A stack, not recursion: the depth is the tracker's, not this program's.
     let mut stack: Vec<Pending> = roots.iter().rev().map(root).collect();
     while let Some(Pending { id, indent, last, depth }) = stack.pop() {
         let (branch, below) = match last {
@@ -122,7 +125,7 @@ pub fn draw(text: &mut Text, roots: &[IssueId], most: Option<usize>, node: impl 
         if again || cut {
             continue;
         }
-        let indent = format!("{indent}{below}");
+        let indent = if depth < DEEPEST { format!("{indent}{below}") } else { indent };
         let count = node.below.len();
         for (at, dependency) in node.below.iter().enumerate().rev() {
             let last = Some(at + 1 == count);

@@ -28,10 +28,10 @@ pub enum Format {
     OpenMetrics,
 }
 
-/// How work went in a stretch of time.
+/// How work went in a period of time.
 #[derive(Serialize, JsonSchema)]
 pub struct Metrics {
-    /// The beginning of the stretch; where the tracker is younger, that of the tracker.
+    /// The beginning of the period; where the tracker is younger, that of the tracker.
     pub since: Timestamp,
     /// Its end.
     pub until: Timestamp,
@@ -124,7 +124,7 @@ impl AgentFigures {
 }
 
 impl Metrics {
-    /// The figures of a stretch from `start` to `end`.
+    /// The figures of a period from `start` to `end`.
     pub fn new(figures: &Figures, table: &Table, (start, end): (Timestamp, Timestamp), format: Format) -> Self {
         let length = end.since(start).as_secs_f64();
         let rate = |count: f64| if length > 0.0 { count / length } else { 0.0 };

@@ -1,6 +1,6 @@
 //! Figures in the text format of OpenMetrics 1.0, as Prometheus reads it.
 //!
-//! All of them are gauges: they are about a stretch of time that moves along, and go down as well as up.
+//! All of them are gauges: they are about a period of time that moves along, and go down as well as up.
 
 use std::fmt::Write;
 
@@ -11,13 +11,13 @@ use super::Metrics;
 /// The figures, a family after the other, with the end that the format asks for.
 pub fn openmetrics(metrics: &Metrics) -> String {
     let mut out = Families { text: String::new(), head: String::new() };
-    out.family("jit_window_seconds", "Length of the stretch of time that the other figures are about.");
+    out.family("jit_window_seconds", "Length of the period of time that the other figures are about.");
     out.sample("jit_window_seconds", &[], metrics.days * 86_400.0);
     out.family("jit_issues", "Issues by state; blocked ones count under their state too.");
     for (state, count) in metrics.issues.all() {
         out.sample("jit_issues", &[("state", state)], count as f64);
     }
-    out.family("jit_issues_in_window", "Issues that were created, completed and rejected in the stretch.");
+    out.family("jit_issues_in_window", "Issues that were created, completed and rejected in the period.");
     for (what, count) in
         [("created", metrics.created), ("completed", metrics.completed), ("rejected", metrics.rejected)]
     {
@@ -33,7 +33,7 @@ pub fn openmetrics(metrics: &Metrics) -> String {
         out.family(name, help);
         out.spread(name, &[], spread);
     }
-    out.family("jit_claims", "What became of claims in the stretch.");
+    out.family("jit_claims", "What became of claims in the period.");
     for (what, count) in metrics.claims.all() {
         out.sample("jit_claims", &[("what", what)], count as f64);
     }
@@ -72,7 +72,7 @@ impl Families {
     }
 
     fn gates(&mut self, metrics: &Metrics) {
-        self.family("jit_gate_verdicts", "Verdicts on gates in the stretch.");
+        self.family("jit_gate_verdicts", "Verdicts on gates in the period.");
         for gate in &metrics.gates {
             for (what, count) in [("passed", gate.passed), ("failed", gate.failed), ("reused", gate.reused)] {
                 self.sample("jit_gate_verdicts", &[("gate", gate.gate.as_str()), ("what", what)], count as f64);

@@ -204,7 +204,7 @@ pub fn check_name(name: &str) -> StoreResult<()> {
     if valid {
         return Ok(());
     }
-    let why = "write the full name of a ref that is no branch, tag or remote's, like refs/tracker/jit".to_owned();
+    let why = "write the full name of a ref that is not a branch, tag or remote's, like refs/tracker/jit".to_owned();
     Err(StoreError::BadConfig { key: "jit.ref".to_owned(), value: name.to_owned(), why })
 }
 

@@ -7,7 +7,7 @@
 //! when they have become a good part of the whole, it writes `index-1`.
 //!
 //! INVARIANT: the index is never the truth. What is missing, damaged, of another version or does not
-//! fit is read from the documents instead; failing to write it is no failure.
+//! fit is read from the documents instead; failing to write it is not a failure.
 
 mod file;
 mod held;

@@ -23,6 +23,9 @@ use super::{Backend, CommitId, CommitInfo, StoreResult, Walk, history};
 
 use pages::{Pages, Record};
 
+/// A commit after its time, in milliseconds since the Unix epoch: in the order of a walk.
+type Dated = (i64, CommitId);
+
 const ALL: &str = "history-1";
 const RECENT: &str = "recent-1";
 /// So many commits are worth writing down.
@@ -90,27 +93,43 @@ pub fn commits<B: Backend>(store: &B, tip: &CommitId, key: Key<'_>) -> StoreResu
         && let Some(commits) = history::commits_since(store, &lists.upto, tip)
         && let Some(older) = lists.find(&wanted)
     {
-        let news: Vec<Numbered> = commits.iter().rev().map(|info| (info.id.clone(), numbers_of(info))).collect();
+        let news: Vec<Numbered> = commits.iter().map(Numbered::of).collect();
         let found = choose(&news, &wanted).chain(older).collect();
         keep(store, tip, Some(&lists), &news);
-        return Ok(found);
+        return Ok(newest_first(found));
     }
     let mut all = Vec::new();
     store.walk(tip, None, &mut |info| {
-        all.push((info.id.clone(), numbers_of(&info)));
+        all.push(Numbered::of(&info));
         Ok(Walk::On)
     })?;
     let found = choose(&all, &wanted).collect();
     keep(store, tip, None, &all);
-    Ok(found)
+    Ok(newest_first(found))
+}
+
+/// Commits in the order of a walk. What came by a merge is not newer than all that was listed before.
+fn newest_first(mut found: Vec<Dated>) -> Vec<CommitId> {
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.dedup();
+    found.into_iter().map(|(_, commit)| commit).collect()
 }
 
 /// A commit and the numbers under which it stands.
-type Numbered = (CommitId, Vec<u64>);
+struct Numbered {
+    commit: Dated,
+    numbers: Vec<u64>,
+}
 
-fn choose<'n>(commits: &'n [Numbered], wanted: &'n [u64]) -> impl Iterator<Item = CommitId> + 'n {
-    let wanted = |numbers: &[u64]| numbers.iter().any(|number| wanted.contains(number));
-    commits.iter().filter(move |(_, numbers)| wanted(numbers)).map(|(id, _)| id.clone())
+impl Numbered {
+    fn of(info: &CommitInfo) -> Self {
+        Self { commit: (info.time.millis(), info.id.clone()), numbers: numbers_of(info) }
+    }
+}
+
+fn choose<'n>(commits: &'n [Numbered], wanted: &'n [u64]) -> impl Iterator<Item = Dated> + 'n {
+    let wanted = |commit: &&Numbered| commit.numbers.iter().any(|number| wanted.contains(number));
+    commits.iter().filter(wanted).map(|numbered| numbered.commit.clone())
 }
 
 /// The two lists as they were found.
@@ -128,22 +147,16 @@ impl Lists {
         Some(Self { all, recent, upto })
     }
 
-    /// The commits under these numbers, newest first; `None` when a list is damaged.
-    fn find(&self, wanted: &[u64]) -> Option<Vec<CommitId>> {
-        let mut found: Vec<Record> = Vec::new();
+    /// The commits under these numbers; `None` when a list is damaged.
+    fn find(&self, wanted: &[u64]) -> Option<Vec<Dated>> {
+        let mut found = Vec::new();
         for number in wanted {
             found.extend(self.all.find(*number)?);
             if let Some(recent) = &self.recent {
                 found.extend(recent.find(*number)?);
             }
         }
-        found.sort_by_key(|record| std::cmp::Reverse(record.place));
-        found.dedup_by_key(|record| record.place);
-        found.iter().map(Record::commit).collect()
-    }
-
-    fn next_place(&self) -> u32 {
-        self.recent.as_ref().unwrap_or(&self.all).next_place()
+        Some(found)
     }
 }
 
@@ -155,24 +168,21 @@ fn keep<B: Backend>(store: &B, tip: &CommitId, lists: Option<&Lists>, news: &[Nu
     if (lists.is_some() && news.len() < WORTH_KEEPING) || !is_tip() {
         return;
     }
-    let first = lists.map_or(0, Lists::next_place);
     let mut records = Vec::new();
-    let mut next = first;
-    for (commit, numbers) in news.iter().rev() {
-        records.extend(numbers.iter().filter_map(|number| Record::new(*number, next, commit)));
-        next = next.saturating_add(1);
+    for Numbered { commit: (time, commit), numbers } in news {
+        records.extend(numbers.iter().filter_map(|number| Record::new(*number, *time, commit)));
     }
     let recent = lists.and_then(|lists| lists.recent.as_ref());
     let Some(older) = recent.map_or(Some(Vec::new()), Pages::read) else { return };
     records.extend(older);
     let kept = match lists {
         Some(lists) if records.len() as u64 <= FEW.max(lists.all.len() / PART) => {
-            pages::write(&dir.join(RECENT), records, tip, next, Some(lists.all.sum()))
+            pages::write(&dir.join(RECENT), records, tip, Some(lists.all.sum()))
         }
         _ => {
             let Some(older) = lists.map_or(Some(Vec::new()), |lists| lists.all.read()) else { return };
             records.extend(older);
-            pages::write(&dir.join(ALL), records, tip, next, None)
+            pages::write(&dir.join(ALL), records, tip, None)
         }
     };
     drop(kept);

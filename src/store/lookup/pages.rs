@@ -13,7 +13,7 @@ use crate::store::{CommitId, derived};
 
 const PAGE: usize = 4096;
 /// Reads differently in another byte order, and says which file this is.
-const MAGIC: u64 = u64::from_ne_bytes(*b"jithist1");
+const MAGIC: u64 = u64::from_ne_bytes(*b"jithist2");
 /// Records in a page.
 const A_PAGE: usize = (PAGE - 16) / size_of::<Record>();
 /// Bytes of a commit's id, at most.
@@ -25,29 +25,28 @@ const ID: usize = 32;
 pub struct Record {
     /// The number.
     number: u64,
-    /// The place of the commit in the history: newer ones have larger places.
-    pub place: u32,
-    /// Bytes of the id that count: 20 or 32.
-    length: u32,
+    /// When the commit was made, in milliseconds since the Unix epoch.
+    pub time: i64,
+    /// Its id, and zeros up to the end.
     id: [u8; ID],
 }
 
 impl Record {
     /// `None` for a commit whose id is of no known form.
-    pub fn new(number: u64, place: u32, commit: &CommitId) -> Option<Self> {
+    pub fn new(number: u64, time: i64, commit: &CommitId) -> Option<Self> {
+        if !matches!(commit.0.len(), 40 | 64) {
+            return None;
+        }
         let mut id = [0; ID];
-        let length = commit.0.len() / 2;
         for (byte, digits) in id.iter_mut().zip(commit.0.as_bytes().chunks_exact(2)) {
             *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
         }
-        let length = u32::try_from(length).ok().filter(|length| matches!(length, 20 | 32))?;
-        Some(Self { number, place, length, id })
+        Some(Self { number, time, id })
     }
 
-    /// The commit; `None` when its id has no length that an id can have.
-    pub fn commit(&self) -> Option<CommitId> {
-        let id = self.id.get(..usize::try_from(self.length).ok()?).filter(|id| matches!(id.len(), 20 | 32))?;
-        Some(CommitId(id.iter().map(|byte| format!("{byte:02x}")).collect()))
+    /// The commit, whose id has so many bytes.
+    fn commit(&self, length: usize) -> Option<CommitId> {
+        Some(CommitId(self.id.get(..length)?.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 }
 
@@ -59,10 +58,8 @@ struct Header {
     /// The checksum of the header of the list that this one adds to, and whether there is one.
     base: u32,
     has_base: u32,
-    next_place: u32,
     upto_length: u32,
     upto: [u8; 2 * ID],
-    spare: u32,
     /// The checksum of all before it.
     sum: u32,
 }
@@ -110,11 +107,6 @@ impl Pages {
         &self.upto
     }
 
-    /// The place of the next commit.
-    pub fn next_place(&self) -> u32 {
-        self.header.next_place
-    }
-
     /// How many records there are.
     pub fn len(&self) -> u64 {
         self.header.records
@@ -143,8 +135,8 @@ impl Pages {
         self.header.records.div_ceil(A_PAGE as u64)
     }
 
-    /// The records under `number`; `None` when a page is damaged.
-    pub fn find(&self, number: u64) -> Option<Vec<Record>> {
+    /// The commits under `number`, each with its time in milliseconds since the Unix epoch; `None` when a page is damaged.
+    pub fn find(&self, number: u64) -> Option<Vec<(i64, CommitId)>> {
         // The first page that ends at the number or after it.
         let (mut low, mut high) = (0, self.pages());
         while low < high {
@@ -161,7 +153,9 @@ impl Pages {
         for at in low..self.pages() {
             let page = self.page(at)?;
             let entries = &page.entries[..page.records as usize];
-            found.extend(entries.iter().filter(|record| record.number == number));
+            for record in entries.iter().filter(|record| record.number == number) {
+                found.push((record.time, record.commit(self.upto.len() / 2)?));
+            }
             if entries.last().is_some_and(|last| last.number > number) {
                 break;
             }
@@ -181,19 +175,12 @@ impl Pages {
 }
 
 /// Writes a list that goes up to the commit `upto`, to the side and then into place.
-pub fn write(
-    path: &Path,
-    mut records: Vec<Record>,
-    upto: &CommitId,
-    next_place: u32,
-    base: Option<u32>,
-) -> io::Result<()> {
-    records.sort_unstable_by_key(|record| (record.number, record.place));
+pub fn write(path: &Path, mut records: Vec<Record>, upto: &CommitId, base: Option<u32>) -> io::Result<()> {
+    records.sort_unstable_by_key(|record| (record.number, record.time, record.id));
     let mut header = Header::new_zeroed();
     header.magic = MAGIC;
     header.records = records.len() as u64;
     (header.base, header.has_base) = (base.unwrap_or(0), u32::from(base.is_some()));
-    header.next_place = next_place;
     header.upto_length = u32::try_from(upto.0.len()).map_err(io::Error::other)?;
     let room = header.upto.get_mut(..upto.0.len()).ok_or_else(|| io::Error::other("no commit's id"))?;
     room.copy_from_slice(upto.0.as_bytes());

@@ -15,7 +15,7 @@ use crate::domain::apply::difference;
 use crate::domain::event::{Body, Empty, Event, Merged, Rearranged};
 use crate::domain::id::{EventId, IssueId};
 use crate::domain::issue::{Extra, Issue};
-use crate::domain::merge::{Side, Stamp, Touched, break_cycles, merge_issue};
+use crate::domain::merge::{Side, Stamp, Touched, break_cycles, closes_circle, merge_issue};
 use crate::domain::name::Actor;
 use crate::domain::snapshot::{Overlay, Snapshot};
 use crate::domain::standing::{Standing, standings};
@@ -246,7 +246,7 @@ impl<B: Backend> Work<'_, B> {
             state.put_issue(merged.clone());
         }
         // Most merges close no circle: when an edge was added matters only then.
-        if break_cycles(&state, &suspects, &|_| None)?.is_empty() {
+        if closes_circle(&state, &suspects)?.is_none() {
             return Ok(());
         }
         let news = self.news()?;

@@ -106,7 +106,7 @@ pub fn search<T: Tree>(
                 .and_then(|database| kept(state, database, &reflects, home.keep, &|db| db.search(query, wanted, limit)))
             {
                 Ok(found) => return Ok(found),
-                // Somebody else is writing, or it cannot be written: that is no reason to throw it away.
+                // Somebody else is writing, or it cannot be written: that is not a reason to throw it away.
                 Err(why) if !database::is_damaged(&why) => break,
                 Err(_) => drop(std::fs::remove_file(&path)),
             }

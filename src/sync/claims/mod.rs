@@ -4,6 +4,7 @@
 //! INVARIANT: a ticket goes away only once the tracker that says that its claim is over is on the remote. So nobody
 //! can claim anew under a fencing number that was given out.
 
+mod here;
 mod next;
 mod settle;
 mod state_ref;
@@ -32,6 +33,7 @@ use super::remote::{Listing, Remote};
 use super::tries::Tries;
 use super::{Deadline, Record, round, shared_with};
 
+pub use here::{candidates, claim_next_here};
 pub use next::claim_next;
 pub use settle::{heartbeat, publish_end, settle};
 pub use ticket::{CLAIMS, RULE, Ticket, claim_ref};

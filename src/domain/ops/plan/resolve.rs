@@ -11,6 +11,9 @@ use crate::domain::plan::{Base, Field, Misfit, Plan, Planned, fingerprint};
 use crate::domain::refusal::{Decision, Refusal};
 use crate::domain::snapshot::Snapshot;
 
+/// Of so many mistakes it is looked what may have been meant.
+const EXPLAINED: usize = 100;
+
 /// What a plan wants of an issue, with ids in place of keys.
 pub struct Wish<'p> {
     /// What the plan says.
@@ -84,6 +87,11 @@ impl<'r, 'd, 'p> Resolver<'r, 'd, 'p> {
         self.misfits.push(Misfit { issue, field, item, why });
     }
 
+    /// What may have been meant; of very many mistakes nobody reads that.
+    fn perhaps<'k>(&self, given: &str, known: impl Iterator<Item = &'k str>) -> String {
+        if self.misfits.len() < EXPLAINED { name::perhaps(given, known) } else { String::new() }
+    }
+
     fn number_of(&self, id: IssueId) -> Option<usize> {
         self.numbers.get(&id).copied()
     }
@@ -93,9 +101,8 @@ impl<'r, 'd, 'p> Resolver<'r, 'd, 'p> {
         if let Some(number) = self.keys.get(reference) {
             return Ok(Some(self.ids[*number]));
         }
-        let near = name::nearest(reference, self.keys.keys().copied());
-        let way = near.map_or_else(String::new, |key| format!("; did you mean `{key}`?"));
         let Ok(prefix) = reference.parse::<IdPrefix>() else {
+            let way = self.perhaps(reference, self.keys.keys().copied());
             self.misfit(at, format!("no issue of the plan has the key `{reference}`{way}"));
             return Ok(None);
         };
@@ -103,6 +110,7 @@ impl<'r, 'd, 'p> Resolver<'r, 'd, 'p> {
             Ok(issue) => Ok(Some(issue.id)),
             Err(refusal @ Refusal::Unreadable(_)) => Err(refusal),
             Err(Refusal::IssueNotFound(_)) => {
+                let way = self.perhaps(reference, self.keys.keys().copied());
                 self.misfit(at, format!("`{reference}` is neither a key of the plan nor the id of an issue{way}"));
                 Ok(None)
             }
@@ -117,9 +125,8 @@ impl<'r, 'd, 'p> Resolver<'r, 'd, 'p> {
         for (item, key) in self.plan.issues[number].gates.iter().enumerate() {
             if self.draft.state().gate(key)?.is_none() {
                 let known = self.draft.state().gate_keys()?;
-                let near = name::nearest(key.as_str(), known.iter().map(|key| key.as_str()));
-                let near = near.map_or_else(String::new, |key| format!("; did you mean `{key}`?"));
-                self.misfit((number, Field::Gates, Some(item)), format!("no gate is called `{key}`{near}"));
+                let way = self.perhaps(key.as_str(), known.iter().map(|key| key.as_str()));
+                self.misfit((number, Field::Gates, Some(item)), format!("no gate is called `{key}`{way}"));
             }
         }
         Ok(())
