@@ -145,7 +145,7 @@ fn a_command_that_does_not_exist_is_told_by_name() {
 fn an_agent_that_hangs_is_ended_with_everything_it_started() {
     // One child ignores what it is told, another leaves its group and its parent.
     let script = "if [ -e ../again ]; then jit issue update \"$1\" --state done; exit; fi\n touch ../again\n\
-                  (trap '' TERM; sleep 600) & setsid sleep 601 & (env -i sleep 602 &) ; sleep 603";
+                  (trap '' TERM; sleep 98760) & setsid sleep 98761 & (env -i sleep 98762 &) ; sleep 98763";
     let pool = Pool::new().agent("w", 1, script).rule("stall_timeout_minutes", json!(0.02));
     let id = pool.repo.ready("work");
     pool.start();
@@ -155,7 +155,7 @@ fn an_agent_that_hangs_is_ended_with_everything_it_started() {
     assert!(reasons(&stalled)[0].starts_with("the agent showed no sign of life for "), "{stalled:#?}");
     assert_eq!(stalled[0]["data"]["by"], "bot:w");
     pool.assert_quiet();
-    let left = pool.repo.command("pgrep").args(["-f", "sleep 60[0-3]"]).output().unwrap();
+    let left = pool.repo.command("pgrep").args(["-f", "sleep 9876[0-3]"]).output().unwrap();
     assert!(left.stdout.is_empty(), "{left:?}");
 }
 

@@ -80,7 +80,7 @@ fn a_fifo_in_place_of_the_configuration_holds_nobody_up() {
     pool.start();
     pool.repo.command("mkfifo").arg("../fifo").status().unwrap();
     std::fs::rename(pool.repo.outside().join("fifo"), pool.repo.path().join(".jit/coordinator.json")).unwrap();
-    until("it is told", || pool.problems().contains("no regular file"));
+    until("it is told", || pool.problems().contains("not a regular file"));
     assert_eq!(pool.repo.out(&["coordinator", "stop"]), "Coordinator stopped");
     pool.repo.jit(&["coordinator", "start"]).code(2);
 }

@@ -3,22 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{Fleet, Repo, until};
-
-/// Numbers from a seed that is printed when a test fails.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        let given = std::env::var("JIT_SEED").ok().and_then(|text| text.parse().ok());
-        Self(given.unwrap_or(20_260_101))
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-}
+use crate::support::{Fleet, Random, Repo, started_with, until};
 
 #[test]
 fn four_clones_with_fifty_changes_each_come_to_one_commit() {
@@ -72,7 +57,7 @@ fn kill(child: &mut Child, after: Duration, only_children: bool) {
 
 #[test]
 fn a_sync_that_is_killed_anywhere_loses_nothing() {
-    let mut random = Random::new();
+    let mut random = Random::from_environment();
     let fleet = Fleet::new(2);
     let [a, b] = [&fleet.clones[0], &fleet.clones[1]];
     let mut made = Vec::new();
@@ -83,7 +68,7 @@ fn a_sync_that_is_killed_anywhere_loses_nothing() {
             b.jit(&["sync"]).ok();
         }
         let mut child = a.run(&["sync"]).spawn();
-        kill(&mut child, Duration::from_micros(random.below(70_000)), round % 3 == 0);
+        kill(&mut child, Duration::from_micros(random.below(70_000) as u64), round % 3 == 0);
         if round % 10 == 9 {
             fleet.settle();
         }
@@ -97,7 +82,7 @@ fn a_sync_that_is_killed_anywhere_loses_nothing() {
 
 #[test]
 fn a_landing_that_is_killed_anywhere_has_moved_both_or_neither() {
-    let mut random = Random::new();
+    let mut random = Random::from_environment();
     let fleet = Fleet::new(1);
     let a = &fleet.clones[0];
     a.git(&["switch", "--quiet", "-c", "work"]).ok();
@@ -107,8 +92,9 @@ fn a_landing_that_is_killed_anywhere_has_moved_both_or_neither() {
         a.write("work", format!("{round}"));
         a.git(&["add", "."]).ok();
         a.git(&["commit", "--quiet", "-m", &format!("{round}\n\nJit-Issue: {id}")]).ok();
-        let mut child = a.run(&["land"]).env("JIT_AGENT", "bot:a").spawn();
-        kill(&mut child, Duration::from_micros(random.below(110_000)), round % 3 == 0);
+        let run = format!("{}-{round}", fleet.hub.path().display());
+        let mut child = a.run(&["land"]).env("JIT_AGENT", "bot:a").env("ROUND", &run).spawn();
+        kill(&mut child, Duration::from_micros(random.below(110_000) as u64), round % 3 == 0);
         let work = a.git(&["rev-parse", "work"]).ok().text();
         let path = format!("refs/tracker/jit:issues/{}/{}/{id}.json", &id[..1], &id[1..2]);
         let agree = || {
@@ -116,11 +102,8 @@ fn a_landing_that_is_killed_anywhere_has_moved_both_or_neither() {
             let done = told.code == Some(0) && told.stdout.contains("\"state\": \"done\"");
             done == (fleet.hub.git(&["rev-parse", "main"]).ok().text() == work)
         };
-        // The hub goes on for a moment with what it was told before the kill.
-        let hub = fleet.hub.path().display().to_string();
-        until("the hub is at rest", || {
-            !a.command("pgrep").args(["-f", &hub]).output().expect("pgrep").status.success()
-        });
+        // What git was told before the kill it goes on with for a moment, here and in the hub.
+        until("all is at rest", || started_with(&format!("ROUND={run}")).is_empty());
         assert!(agree(), "round {round}: done and landed go together; replay it with JIT_SEED");
         a.jit_as("bot:a", &["land"]).ok();
         assert_eq!(a.issue(&id)["landed"]["commit"], work.as_str());

@@ -19,7 +19,7 @@ fn status_says_how_far_the_tracker_and_its_remote_are_apart() {
     assert_eq!(shared["unpublished_claims"], serde_json::json!([id]));
     assert!(shared["fetched_at"].is_string());
     let human = a.out(&["status"]);
-    assert!(human.contains("origin: 2 ahead, 1 behind, 1 claims not published (asked "), "{human}");
+    assert!(human.contains("origin: 2 ahead, 1 behind, 1 claim not published (asked "), "{human}");
     a.jit(&["sync"]).ok();
     assert!(a.out(&["status"]).contains("origin: 0 ahead, 0 behind (asked "));
     let alone = crate::support::Repo::new();

@@ -1,11 +1,11 @@
 //! A coordinator with shell scripts as agents.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::Repo;
+use super::processes::{started_with, until};
 
 /// What an agent runs to finish its issue.
 pub const DONE: &str = "jit issue update \"$1\" --state done";
@@ -16,16 +16,6 @@ pub const UNTIL_GO: &str = "while [ ! -e \"$JIT_REPO/../go\" ]; do echo .; sleep
 pub struct Pool {
     pub repo: Repo,
     config: Value,
-}
-
-/// Waits until something holds.
-#[track_caller]
-pub fn until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(180), "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 impl Pool {
@@ -124,16 +114,7 @@ impl Pool {
     /// Processes that were started for this repository's agents and live.
     pub fn processes(&self) -> Vec<(u32, String)> {
         let wanted = format!("JIT_REPO={}", self.repo.path().canonicalize().expect("it is there").display());
-        let listed = std::fs::read_dir("/proc").expect("processes are listed").flatten();
-        let living = listed.filter_map(|entry| {
-            let id: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let environment = std::fs::read(entry.path().join("environ")).ok()?;
-            environment.split(|byte| *byte == 0).find(|variable| *variable == wanted.as_bytes())?;
-            let words = std::fs::read(entry.path().join("cmdline")).ok()?;
-            Some((id, String::from_utf8_lossy(&words).replace('\0', " ")))
-        });
-        // Housekeeping is nobody's work.
-        living.filter(|(_, words)| !words.contains(" gc ")).collect()
+        started_with(&wanted)
     }
 
     /// Whether nothing runs any more, nothing is held, and nothing is remembered of it.

@@ -4,6 +4,12 @@
 pub struct Random(pub u64);
 
 impl Random {
+    /// From the seed in `JIT_SEED`, or from one and the same.
+    pub fn from_environment() -> Self {
+        let given = std::env::var("JIT_SEED").ok().and_then(|text| text.parse().ok());
+        Self(given.unwrap_or(20_260_101))
+    }
+
     /// A number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
