@@ -1,10 +1,13 @@
 //! `jit search`.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use clap::Args;
 
+use crate::domain::id::IssueId;
 use crate::domain::search::{Query, Term, parse};
+use crate::domain::snapshot::Unreadable;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::search::Hits;
@@ -56,8 +59,15 @@ impl Search {
         let fits = |id| table.find(id).is_some_and(|issue| criteria.accepts(issue));
         let wanted: Option<Wanted<'_>> = if criteria.is_empty() { None } else { Some(&fits) };
         let limit = if self.limit == 0 { usize::MAX } else { self.limit };
-        let (hits, total) = view.state.search(self.at.at.is_none(), &query, wanted, limit)?;
-        let broader = if total == 0 && criteria.is_empty() { broader(&query) } else { None };
-        Ok(Report::Search(Hits { table: Rc::clone(&table), hits, total, broader }))
+        let found = view.state.search(self.at.at.is_none(), &query, wanted, limit)?;
+        // What the table passed over was told already.
+        let told: BTreeSet<IssueId> = table.damaged().iter().filter_map(Unreadable::issue).collect();
+        let unread: Vec<IssueId> = found.unread.iter().copied().filter(|id| !told.contains(id)).collect();
+        for id in &unread {
+            session.notice(format!("passed over the issue {id}, which cannot be read; jit fsck says more"));
+        }
+        let broader = if found.total == 0 && criteria.is_empty() { broader(&query) } else { None };
+        let unreadable = table.unreadable() + unread.len();
+        Ok(Report::Search(Hits { table: Rc::clone(&table), found, unreadable, broader }))
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::ser::SerializeStruct;
 
 use crate::domain::table::Table;
-use crate::store::search::{BEGIN, END, Hit};
+use crate::store::search::{BEGIN, END, Found, Hit};
 
 use super::Render;
 use super::list::IssueRow;
@@ -19,9 +19,9 @@ pub struct Hits {
     /// Where they stand.
     pub table: Rc<Table>,
     /// What was found, cut to the number asked for.
-    pub hits: Vec<Hit>,
-    /// How many there are in all.
-    pub total: usize,
+    pub found: Found,
+    /// How many issues could not be read.
+    pub unreadable: usize,
     /// How more may be found, where nothing was.
     pub broader: Option<String>,
 }
@@ -37,6 +37,8 @@ pub struct SearchDoc<'t> {
     pub total: usize,
     /// Whether some were left out.
     pub truncated: bool,
+    /// How many more there are that could not be read, and so not be searched.
+    pub unreadable: usize,
 }
 
 /// An issue that was found.
@@ -55,7 +57,7 @@ pub struct FoundIssue<'t> {
 
 impl Hits {
     fn rows(&self) -> impl Iterator<Item = (IssueRow<'_>, &Hit)> {
-        self.hits.iter().filter_map(|hit| Some((IssueRow::new(self.table.find(hit.id)?), hit)))
+        self.found.hits.iter().filter_map(|hit| Some((IssueRow::new(self.table.find(hit.id)?), hit)))
     }
 }
 
@@ -70,10 +72,11 @@ impl Serialize for Hits {
                 excerpt: hit.excerpt.replace([BEGIN, END], ""),
             })
             .collect();
-        let mut document = serializer.serialize_struct("SearchDoc", 4)?;
+        let mut document = serializer.serialize_struct("SearchDoc", 5)?;
         document.serialize_field("count", &issues.len())?;
-        document.serialize_field("total", &self.total)?;
-        document.serialize_field("truncated", &(issues.len() < self.total))?;
+        document.serialize_field("total", &self.found.total)?;
+        document.serialize_field("truncated", &(issues.len() < self.found.total))?;
+        document.serialize_field("unreadable", &self.unreadable)?;
         document.serialize_field("issues", &issues)?;
         document.end()
     }
@@ -103,12 +106,12 @@ impl Render for Hits {
     }
 
     fn confirmation(&self) -> Option<String> {
-        if self.total == 0 {
+        if self.found.total == 0 {
             let broader = self.broader.as_ref().map_or_else(String::new, |broader| format!("; {broader}"));
             return Some(format!("nothing found{broader}"));
         }
-        let count = self.hits.len();
-        (count < self.total).then(|| format!("the best {count} of {} shown; -n 0 shows all", self.total))
+        let count = self.found.hits.len();
+        (count < self.found.total).then(|| format!("the best {count} of {} shown; -n 0 shows all", self.found.total))
     }
 }
 

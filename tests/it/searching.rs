@@ -94,7 +94,7 @@ fn a_search_that_says_nothing_is_refused_with_its_place() {
     for (text, words) in [
         ("\"open", "at character 1: the quote is not closed"),
         ("-x", "nothing to look for"),
-        ("a !!", "at character 3"),
+        ("!! --", "at character 1"),
     ] {
         let output = repo.jit(&["search", "--json", "--", text]).code(2);
         assert_eq!(output.error_code(), "invalid_search");
@@ -187,4 +187,37 @@ fn what_a_plan_remembers_for_itself_is_not_searched() {
     repo.run(&["apply", "-"]).input("issues:\n  - {key: abc, title: Planned, labels: [needle]}\n").ok();
     assert_eq!(found(&repo, &["needle"]), Vec::<String>::new());
     assert_eq!(found(&repo, &["abc"]), ["Planned"]);
+}
+
+#[test]
+fn what_is_written_without_spaces_is_found_by_any_part_of_it() {
+    let repo = Repo::new();
+    repo.jit(&["issue", "create", "登録画面を作る", "--desc", "로그인 화면"]).ok();
+    repo.jit(&["issue", "create", "Fix — the ‘login’ screen - again"]).ok();
+    for part in ["画面", "登録", "を作", "그인", "画面*"] {
+        assert_eq!(found(&repo, &[part]), ["登録画面を作る"], "{part}");
+    }
+    assert_eq!(found(&repo, &["面画"]), Vec::<String>::new());
+    let excerpt = search(&repo, &["화면"]).json()["issues"][0]["excerpt"].as_str().unwrap().to_owned();
+    assert_eq!(excerpt, "로그인 화면", "nothing is put between the characters");
+    // A title may be given as it is.
+    assert_eq!(found(&repo, &["Fix — the ‘login’ screen - again"]).len(), 1);
+}
+
+#[test]
+fn an_issue_that_cannot_be_read_is_told_and_found_once_it_can() {
+    let repo = texts();
+    assert_eq!(found(&repo, &["login"]).len(), 2);
+    let id = search(&repo, &["endpoint"]).json()["issues"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("issues/{}/{}/{id}.json", &id[..1], &id[1..2]);
+    let whole = repo.git(&["show", &format!("refs/jit:{path}")]).text();
+    repo.plant(&[("100644", &path, b"{ broken")]);
+    for _ in 0..2 {
+        let output = repo.jit(&["search", "login", "--json"]).ok();
+        assert_eq!((&output.json()["count"], &output.json()["unreadable"]), (&json!(1), &json!(1)));
+        assert!(output.stderr.contains("passed over") && output.stderr.contains("jit fsck"), "{}", output.stderr);
+    }
+    repo.plant(&[("100644", &path, whole.as_bytes())]);
+    assert_eq!(found(&repo, &["login"]).len(), 2);
+    assert_eq!(search(&repo, &["login"]).json()["unreadable"], 0);
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::domain::id::IssueId;
-use crate::domain::search::{Query, Term};
+use crate::domain::search::{BETWEEN, Query, Term, apart};
 
 use super::{BEGIN, END, Found, Hit, Texts, Wanted};
 
@@ -19,6 +19,7 @@ const FIELDS: [&str; 4] = ["title", "description", "comments", "context"];
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS meta (reflects TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS issues (row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
+    CREATE TABLE IF NOT EXISTS unread (id BLOB PRIMARY KEY) WITHOUT ROWID;
     CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(
         title, description, comments, context, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
     );
@@ -59,7 +60,7 @@ impl Database {
         connection
             .execute_batch("PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456;")?;
         let there: Option<String> = connection
-            .query_row("SELECT name FROM sqlite_master WHERE name = 'texts'", [], |row| row.get(0))
+            .query_row("SELECT name FROM sqlite_master WHERE name = 'unread'", [], |row| row.get(0))
             .optional()?;
         if there.is_none() {
             connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
@@ -113,12 +114,28 @@ impl Database {
 
     /// Takes all texts out.
     pub fn clear(&self) -> rusqlite::Result<()> {
-        self.connection.execute_batch(&format!("DROP TABLE texts; DROP TABLE issues; DELETE FROM meta; {SCHEMA}"))
+        self.connection.execute_batch(&format!(
+            "DROP TABLE texts; DROP TABLE issues; DELETE FROM meta; DELETE FROM unread; {SCHEMA}"
+        ))
+    }
+
+    /// The issues that could not be read when they were looked at last.
+    pub fn unread(&self) -> rusqlite::Result<Vec<IssueId>> {
+        let mut statement = self.connection.prepare_cached("SELECT id FROM unread ORDER BY id")?;
+        let ids = statement.query_map([], |row| issue_id(row, 0))?;
+        ids.collect()
+    }
+
+    /// Takes the texts of an issue out, and notes that it could not be read.
+    pub fn put_unread(&self, id: IssueId) -> rusqlite::Result<()> {
+        self.put(id, None)?;
+        self.connection.prepare_cached("INSERT INTO unread VALUES (?1)")?.execute([&id.bytes()[..]]).map(drop)
     }
 
     /// Puts the texts of an issue in place of those that were there; `None` takes them out.
     pub fn put(&self, id: IssueId, texts: Option<&Texts>) -> rusqlite::Result<()> {
         let bytes = id.bytes();
+        self.connection.prepare_cached("DELETE FROM unread WHERE id = ?1")?.execute([&bytes[..]])?;
         let row: Option<i64> = self
             .connection
             .prepare_cached("SELECT row FROM issues WHERE id = ?1")?
@@ -148,7 +165,7 @@ impl Database {
         };
         let hits: rusqlite::Result<Vec<Hit>> =
             best.into_iter().map(|(row, id, rank)| self.hit(&words, row, id, rank)).collect();
-        Ok((hits?, total))
+        Ok(Found { hits: hits?, total, unread: self.unread()? })
     }
 
     /// The best of all that fit: FTS5 sorts by itself, and tells of no more than are wanted.
@@ -161,7 +178,7 @@ impl Database {
              FROM (SELECT rowid AS row, rank FROM texts WHERE texts MATCH ?1 ORDER BY rank LIMIT ?2) AS best
              JOIN issues ON issues.row = best.row ORDER BY best.rank, issues.id",
         )?;
-        let best = ranked.query_map(params![words, limit], |row| Ok((row.get(0)?, issue_id(row)?, row.get(2)?)))?;
+        let best = ranked.query_map(params![words, limit], |row| Ok((row.get(0)?, issue_id(row, 1)?, row.get(2)?)))?;
         Ok((best.collect::<rusqlite::Result<_>>()?, usize::try_from(total).unwrap_or(0)))
     }
 
@@ -174,7 +191,7 @@ impl Database {
         let mut rows = ranked.query([words])?;
         let (mut best, mut total) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
-            let id = issue_id(row)?;
+            let id = issue_id(row, 1)?;
             if wanted(id) {
                 total += 1;
                 if best.len() < limit {
@@ -201,21 +218,22 @@ impl Database {
             2 => comments,
             _ => context,
         };
+        let excerpt = excerpt.replace(BETWEEN, "");
         // What the rank of FTS5 calls better is smaller.
         Ok(Hit { id, score: -rank, field: FIELDS[found], excerpt })
     }
 }
 
-/// The issue in the second column.
-fn issue_id(row: &rusqlite::Row<'_>) -> rusqlite::Result<IssueId> {
-    let bytes: [u8; 16] = row.get(1)?;
+/// The issue in a column.
+fn issue_id(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<IssueId> {
+    let bytes: [u8; 16] = row.get(column)?;
     Ok(IssueId::new(Uuid::from_bytes(bytes)))
 }
 
 /// A query in the language of FTS5: every term quoted, so that nothing in it means anything else.
 fn expression(query: &Query) -> String {
     let term = |term: &Term| {
-        let quoted = format!("\"{}\"", term.words.replace('"', "\"\"").replace('\0', " "));
+        let quoted = format!("\"{}\"", apart(&term.words).replace('"', "\"\"").replace('\0', " "));
         if term.prefix { format!("{quoted}*") } else { quoted }
     };
     let wanted: Vec<String> = query.wanted.iter().map(term).collect();

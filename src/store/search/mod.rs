@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use crate::domain::id::IssueId;
 use crate::domain::issue::Issue;
 use crate::domain::plan::BASE;
-use crate::domain::search::Query;
+use crate::domain::search::{Query, apart};
 use crate::domain::snapshot::{Read, Snapshot};
 
 use super::index::differences;
@@ -56,8 +56,16 @@ pub struct Home {
 /// Which issues are wanted.
 pub type Wanted<'w> = &'w dyn Fn(IssueId) -> bool;
 
-/// Hits, and how many there are of them in all.
-pub type Found = (Vec<Hit>, usize);
+/// What a search has come to.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The best hits.
+    pub hits: Vec<Hit>,
+    /// How many there are in all.
+    pub total: usize,
+    /// Issues that could not be read, and so not be searched.
+    pub unread: Vec<IssueId>,
+}
 
 /// The texts of an issue that are searched.
 struct Texts {
@@ -74,11 +82,11 @@ impl Texts {
             return None;
         }
         // Characters that print nothing part words, and two of them mark what was found.
-        let plain = |text: &str| text.replace(|c: char| c.is_control() && c != '\n', " ");
+        let plain = |text: &str| apart(&text.replace(|c: char| c.is_control() && c != '\n', " ")).into_owned();
         let comments: Vec<&str> = issue.comments.iter().map(|comment| comment.text.as_str()).collect();
         let context = issue.context.iter().filter(|(key, _)| *key != BASE);
         Some(Self {
-            title: issue.title.to_string(),
+            title: apart(issue.title.as_str()).into_owned(),
             description: plain(&issue.description),
             comments: plain(&comments.join("\n\n")),
             context: plain(&context.map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join("\n")),
@@ -96,7 +104,7 @@ pub fn search<T: Tree>(
     wanted: Option<Wanted<'_>>,
     limit: usize,
 ) -> StoreResult<Found> {
-    let Some(mark) = state.tree().mark(ISSUES)? else { return Ok((Vec::new(), 0)) };
+    let Some(mark) = state.tree().mark(ISSUES)? else { return Ok(Found::default()) };
     let reflects = format!("{} {mark}", state.format().fanout);
     if let Some(home) = home {
         let path = home.dir.join(FILE);
@@ -130,7 +138,7 @@ fn kept<T: Tree>(
     ask: &dyn Fn(&Database) -> rusqlite::Result<Found>,
 ) -> rusqlite::Result<Found> {
     database.begin_reading()?;
-    if database.reflects()?.as_deref() == Some(reflects) {
+    if database.reflects()?.as_deref() == Some(reflects) && database.unread()?.is_empty() {
         return ask(&database);
     }
     database.roll_back()?;
@@ -139,6 +147,10 @@ fn kept<T: Tree>(
     let known = database.reflects()?;
     if known.as_deref() != Some(reflects) {
         catch_up(state, &database, known.as_deref(), reflects)?;
+    }
+    // What could not be read may be mended by now.
+    for id in database.unread()? {
+        take_in(state, &database, id)?;
     }
     let found = ask(&database)?;
     if keep {
@@ -163,18 +175,26 @@ fn catch_up<T: Tree>(
         return fill(state, database, reflects);
     };
     for id in news {
-        // What cannot be read is not found; the list says that it is there.
-        let texts = state.issue(id).ok().flatten().as_ref().and_then(Texts::of);
-        database.put(id, texts.as_ref())?;
+        take_in(state, database, id)?;
     }
     database.set_reflects(reflects)
 }
 
+/// Puts the texts of an issue into the database as they are now, or notes that they cannot be read.
+fn take_in<T: Tree>(state: &TreeSnapshot<T>, database: &Database, id: IssueId) -> rusqlite::Result<()> {
+    match state.issue(id) {
+        Ok(issue) => database.put(id, issue.as_ref().and_then(Texts::of).as_ref()),
+        Err(_) => database.put_unread(id),
+    }
+}
+
 fn fill<T: Tree>(state: &TreeSnapshot<T>, database: &Database, reflects: &str) -> rusqlite::Result<()> {
     let filled = state.each_issue(&mut |issue: Read<Issue>| {
-        let Ok(issue) = issue else { return ControlFlow::Continue(()) };
-        let Some(texts) = Texts::of(&issue) else { return ControlFlow::Continue(()) };
-        match database.put(issue.id, Some(&texts)) {
+        let put = match issue {
+            Ok(issue) => Texts::of(&issue).map_or(Ok(()), |texts| database.put(issue.id, Some(&texts))),
+            Err(why) => why.issue().map_or(Ok(()), |id| database.put_unread(id)),
+        };
+        match put {
             Ok(()) => ControlFlow::Continue(()),
             Err(why) => ControlFlow::Break(why),
         }
