@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use petgraph::algo::{astar, kosaraju_scc};
+use petgraph::algo::{astar, kosaraju_scc, toposort};
 use petgraph::graphmap::DiGraphMap;
 
 use super::id::IssueId;
@@ -77,6 +77,15 @@ pub fn cycle(edges: impl Iterator<Item = (IssueId, IssueId)>) -> Option<Vec<Issu
     let back = |from| astar(&edges, from, |id| id == start, |_| 1, |_| 0).map(|(_, way)| way);
     let way = edges.neighbors(start).find_map(back)?;
     Some(std::iter::once(start).chain(way).collect())
+}
+
+/// Numbers below `count` in an order in which every edge leads forward; `None` when there is a circle.
+pub fn topological(count: usize, edges: &[(usize, usize)]) -> Option<Vec<usize>> {
+    let mut graph: DiGraphMap<usize, ()> = edges.iter().map(|(from, to)| (*from, *to, ())).collect();
+    (0..count).for_each(|number| {
+        graph.add_node(number);
+    });
+    toposort(&graph, None).ok()
 }
 
 /// Issues nobody waits for, in the order of their creation.

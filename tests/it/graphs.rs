@@ -126,6 +126,20 @@ fn a_picture_has_a_box_for_each_issue_and_nothing_that_could_break_it() {
     assert!(export(&empty, &["--format", "svg"]).ends_with("</svg>\n"));
 }
 
+#[test]
+fn a_picture_of_very_many_ways_is_drawn() {
+    let repo = Repo::new();
+    let id = |layer: usize, n: usize| format!("{layer:04x}{n:04x}-0000-4000-8000-000000000000");
+    let line = |layer: usize, n: usize| {
+        let on: Vec<String> = (0..5).filter(|_| layer > 0).map(|below| id(layer - 1, below)).collect();
+        json!({ "id": id(layer, n), "title": format!("{layer} {n}"), "state": "open", "dependencies": on }).to_string()
+    };
+    let lines: Vec<String> = (0..40).flat_map(|layer| (0..5).map(move |n| line(layer, n))).collect();
+    repo.run(&["import", "-"]).input(lines.join("\n")).ok();
+    let svg = export(&repo, &["--format", "svg"]);
+    assert_eq!((svg.matches("<g>").count(), svg.matches("marker-end").count()), (200, 39 * 25));
+}
+
 /// The picture in the documents is what the command draws of this plan. `JIT_UPDATE_DOCS=1` draws it anew.
 #[test]
 fn the_picture_in_the_documents_is_the_commands() {
