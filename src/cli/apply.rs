@@ -9,7 +9,7 @@ use crate::domain::graph::roots;
 use crate::domain::id::IssueId;
 use crate::domain::limits::OBJECT_BYTES;
 use crate::domain::ops::plan::{Action, Applied, Outcome, apply};
-use crate::domain::plan::{Misfit, Plan};
+use crate::domain::plan::{Field, Misfit, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::snapshot::Snapshot;
 use crate::error::{Class, Error, Result};
@@ -49,19 +49,19 @@ impl Apply {
     pub fn run(self, session: &Session) -> Result<Report> {
         let file = self.plan.as_deref().unwrap_or("-");
         let document = read(session, file)?;
-        let mut misfits = Vec::new();
+        let mut refusal = None;
         let mut outcome = Outcome::default();
         let made = if self.dry_run {
             let mut state = None;
             let rehearsed = session.rehearse("apply", &self.force.manners(), |draft| {
-                outcome = apply(draft, &document.plan).inspect_err(|why| note(why, &mut misfits))?;
+                outcome = apply(draft, &document.plan).inspect_err(|why| refusal = Some(why.clone()))?;
                 state = Some(draft.state().clone());
                 Ok(())
             });
             rehearsed.map(|tip| (tip, state.expect("a rehearsal that went well has a state")))
         } else {
             let changed = session.change("apply", &self.force.manners(), |draft| {
-                outcome = apply(draft, &document.plan).inspect_err(|why| note(why, &mut misfits))?;
+                outcome = apply(draft, &document.plan).inspect_err(|why| refusal = Some(why.clone()))?;
                 Ok(outcome.issues.iter().map(|issue| issue.id).collect())
             });
             changed.map(|change| {
@@ -71,21 +71,16 @@ impl Apply {
                 (change.commit, change.state)
             })
         };
-        let (commit, state) = made.map_err(|error| match misfits.is_empty() {
-            true => error,
-            false => {
+        let (commit, state) = made.map_err(|error| match refusal {
+            Some(Refusal::Plan(misfits)) => {
                 let mut problems: Vec<Problem> = misfits.iter().map(|misfit| placed(&document, misfit)).collect();
                 problems.sort();
                 faulty(file, problems)
             }
+            Some(Refusal::OfPlan(refused)) => against_rules(file, &document, refused, error),
+            _ => error,
         })?;
         shown(&document.plan, &outcome, &state, (self.dry_run, &commit)).map(Report::Planned)
-    }
-}
-
-fn note(why: &Refusal, misfits: &mut Vec<Misfit>) {
-    if let Refusal::Plan(found) = why {
-        misfits.clone_from(found);
     }
 }
 
@@ -132,6 +127,23 @@ fn faulty(file: &str, problems: Vec<Problem>) -> Error {
     Error::new(Class::Usage, "invalid_plan", lines.join("\n"))
         .hint("jit apply --schema prints the form of a plan")
         .details(serde_json::json!({ "file": name, "problems": details }))
+}
+
+/// `error`, told of each issue to which rules do not let the plan be applied.
+fn against_rules(file: &str, document: &Document, refused: Vec<(usize, Refusal)>, error: Error) -> Error {
+    let name = if file == "-" { "stdin" } else { file };
+    let problem = |(number, refusal): (usize, Refusal)| {
+        let place = document.place(number, Field::Key, None);
+        let (key, error) = (document.plan.issues[number].key.as_str(), Error::from(refusal));
+        let line = format!("{name}:{place}: issues[{number}] ({key}): {}", error.message);
+        let details = serde_json::json!({
+            "line": place.line, "column": place.column, "path": format!("issues[{number}]"), "key": key,
+            "code": error.code, "why": error.message, "hint": error.hint, "details": error.details,
+        });
+        (line, details)
+    };
+    let (lines, problems): (Vec<String>, Vec<_>) = refused.into_iter().map(problem).unzip();
+    Error { message: lines.join("\n"), ..error }.details(serde_json::json!({ "file": name, "problems": problems }))
 }
 
 /// What an earlier operation came to that is not carried out again.

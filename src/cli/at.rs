@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, parse_moment};
 use crate::error::Result;
 use crate::session::{Session, View};
 use crate::store::Backend;
@@ -24,11 +24,12 @@ impl AtArg {
         }
     }
 
-    /// The time by which leases are judged in that state: its own, for one of the past.
+    /// The time by which leases are judged in that state: the one asked for, or that of the commit asked for.
     pub fn clock(&self, session: &Session, view: &View) -> Result<Timestamp> {
-        match self.at {
-            Some(_) => Ok(session.store.info(&view.commit)?.time),
-            None => Ok(session.now()),
+        let Some(when) = &self.at else { return Ok(session.now()) };
+        match parse_moment(when, session.now()) {
+            Ok(time) => Ok(time),
+            Err(_) => Ok(session.store.info(&view.commit)?.time),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::at::AtArg;
 pub struct Blame {
     /// The issue
     id: IdPrefix,
-    /// Only these fields: `title`, or a part like `gates.review`
+    /// Only these fields: `title`, or a part like `gates.review`; of an empty one, who emptied it
     #[arg(value_name = "FIELD")]
     fields: Vec<String>,
     #[command(flatten)]

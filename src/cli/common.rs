@@ -75,13 +75,18 @@ impl FromStr for LabelChange {
     }
 }
 
+/// Reads a key for tools that is not one of this program's own.
+pub fn free_key(text: &str) -> std::result::Result<String, String> {
+    match text.starts_with(RESERVED) {
+        true => Err(format!("keys that begin with `{RESERVED}` belong to plans")),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// Reads `KEY=VALUE`.
 pub fn key_value(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, _)) if key.starts_with(RESERVED) => {
-            Err(format!("keys that begin with `{RESERVED}` belong to plans"))
-        }
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        Some((key, value)) if !key.is_empty() => Ok((free_key(key)?, value.to_owned())),
         _ => Err("write it as KEY=VALUE".to_owned()),
     }
 }
@@ -152,9 +157,10 @@ impl<'a> Answer<'a> {
     pub fn report(self, session: &Session, change: &Change) -> Result<Report> {
         publish_end(session, change);
         let issues = changed_issues(session, change)?;
-        let said = match change.events.is_empty() {
-            true => say("nothing to change in", &issues, ""),
-            false => say(self.verb, &issues, &self.rest),
+        let said = match (issues.is_empty(), change.events.is_empty()) {
+            (true, _) => "no issue fits; nothing was changed".to_owned(),
+            (_, true) => say("nothing to change in", &issues, ""),
+            (_, false) => say(self.verb, &issues, &self.rest),
         };
         Ok(Report::Changed(Changed { issues, many: self.many, product: self.product, said }))
     }

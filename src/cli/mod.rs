@@ -270,10 +270,8 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
     let cli = match parse(args) {
         Ok(cli) => cli,
         Err(why) => {
-            return match plugin::run(&why, args, &environment) {
-                Some(error) => Printer::new(false, false, Colour::Auto, plain).error(&error),
-                None => usage::answer(&why, args, plain, environment.path.as_deref()),
-            };
+            return plugin::run(&why, args, &environment, plain)
+                .unwrap_or_else(|| usage::answer(&why, args, plain, environment.path.as_deref()));
         }
     };
     let paging = Paging { own: environment.pager.clone(), dir: cli.dir.clone().unwrap_or_else(|| PathBuf::from(".")) };

@@ -10,14 +10,15 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::environment::Environment;
 use crate::error::{Class, Error};
 use crate::plugins;
+use crate::report::Printer;
 use crate::report::progress::Bar;
-use crate::session::{Caller, Session};
+use crate::session::{Caller, Session, check_folder};
 
 use super::Cli;
 
-/// Becomes the plugin that a command line names where clap knows no command of that name. Gives the error when it could
-/// not be started; comes back with `None` when there is no plugin.
-pub fn run(why: &clap::Error, args: &[OsString], environment: &Environment) -> Option<Error> {
+/// Becomes the plugin that a command line names where clap knows no command of that name. Gives the exit code when it
+/// could not be started; comes back with `None` when there is no plugin.
+pub fn run(why: &clap::Error, args: &[OsString], environment: &Environment, plain: bool) -> Option<u8> {
     let named = match (why.kind(), why.get(ContextKind::InvalidSubcommand)) {
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => name,
         _ => return None,
@@ -32,10 +33,14 @@ pub fn run(why: &clap::Error, args: &[OsString], environment: &Environment) -> O
     let mut globals = matches.clone();
     globals.remove_subcommand();
     let cli = Cli::from_arg_matches(&globals).ok()?;
+    let printer = Printer::new(cli.json, cli.quiet, cli.color, plain);
+    if let Some(Err(error)) = cli.dir.as_deref().map(check_folder) {
+        return Some(printer.error(&error));
+    }
     let variables = variables(&cli, environment);
     let failed = plugins::become_it(&program, &rest, cli.dir.as_deref(), &variables);
     let message = format!("the plugin {} could not be started: {failed}", program.display());
-    Some(Error::new(Class::Outside, "plugin_not_started", message))
+    Some(printer.error(&Error::new(Class::Outside, "plugin_not_started", message)))
 }
 
 /// What a plugin is told.

@@ -93,8 +93,8 @@ impl Undo {
         };
         let commit = commit.map_err(|error| match wanted {
             Wanted::Newest(_) if ["not_undoable", "changed_since"].contains(&error.code) => {
-                let hint = error.hint.clone().map_or_else(String::new, |hint| format!("{hint}; "));
-                error.hint(format!("{hint}jit undo COMMIT takes back an earlier change (jit log)"))
+                let look = error.hint.clone().unwrap_or_else(|| "jit log".to_owned());
+                error.hint(format!("{look}; jit undo COMMIT takes back an earlier change"))
             }
             _ => error,
         })?;

@@ -6,8 +6,10 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::json;
 
+use crate::domain::name::nearest;
 use crate::environment::system_clock;
 use crate::error::{Class, Error};
+use crate::plugins;
 use crate::report::admin::Page;
 use crate::report::{Colour, Printer, Report};
 
@@ -33,11 +35,11 @@ pub fn answer(why: &clap::Error, args: &[OsString], plain: bool, path: Option<&O
             }
             printer.page(&text)
         }
-        _ => printer.error(&explain(why, args)),
+        _ => printer.error(&explain(why, args, path)),
     }
 }
 
-fn explain(why: &clap::Error, args: &[OsString]) -> Error {
+fn explain(why: &clap::Error, args: &[OsString], path: Option<&OsStr>) -> Error {
     let rendered = why.render().to_string();
     let first = match why.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => "a command is missing",
@@ -58,11 +60,22 @@ fn explain(why: &clap::Error, args: &[OsString]) -> Error {
     let suggestion = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue]
         .into_iter()
         .find_map(text);
+    let suggestion = match text(ContextKind::InvalidSubcommand) {
+        Some(given) => near_plugin(&given, suggestion.as_deref(), path).or(suggestion),
+        None => suggestion,
+    };
     let hint = match suggestion {
         Some(suggestion) => format!("did you mean {suggestion}?"),
         None => format!("{} --help", command_of(args)),
     };
     Error::new(Class::Usage, "usage", message).hint(hint).details(json!({ "argument": text(ContextKind::InvalidArg) }))
+}
+
+/// The plugin that may have been meant, unless the command that is suggested is nearer.
+fn near_plugin(given: &str, command: Option<&str>, path: Option<&OsStr>) -> Option<String> {
+    let (plugins, _) = plugins::names(path);
+    let free = plugins.iter().map(String::as_str).filter(|name| super::plugin::is_free(name));
+    nearest(given, command.into_iter().chain(free)).map(str::to_owned)
 }
 
 /// The command that a command line names, as far as it names one.

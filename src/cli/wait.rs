@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use crate::domain::draft::resolve_any;
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::domain::issue::Issue;
 use crate::domain::snapshot::Snapshot;
@@ -50,7 +51,7 @@ impl Wait {
         let view = session.view()?;
         let mut ids: Vec<IssueId> = Vec::new();
         for prefix in &self.ids {
-            let id = session.resolve(&view.state, prefix)?.id;
+            let id = resolve_any(&view.state, prefix)?;
             if !ids.contains(&id) {
                 ids.push(id);
             }
@@ -121,7 +122,7 @@ impl Wait {
             None => format!("is {}", issue.state),
         };
         Error::new(Class::Refused, "wait_in_vain", format!("the issue {short} {why}; it does not become {states}"))
-            .hint(format!("jit issue show {short}"))
+            .hint(format!("jit issue log {short}"))
             .details(self.details(standing))
     }
 

@@ -160,6 +160,14 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// Finds the one issue that `prefix` names, living or deleted: one that lives goes first.
+pub fn resolve_any(snapshot: &dyn Snapshot, prefix: &IdPrefix) -> Decision<IssueId> {
+    match resolve(snapshot, prefix) {
+        Err(Refusal::IssueDeleted { id, .. }) => Ok(id),
+        found => found.map(|issue| issue.id),
+    }
+}
+
 /// Finds the one living issue that `prefix` names. Costs one branch of the fan-out and the issue.
 pub fn resolve(snapshot: &dyn Snapshot, prefix: &IdPrefix) -> Decision<Issue> {
     let ids = match prefix.whole() {

@@ -83,7 +83,7 @@ pub enum Refusal {
     /// Others depend on the issue.
     HasDependents { id: IssueId, by: Vec<Named> },
     /// Somebody else holds the issue.
-    ClaimedByOther { id: IssueId, claim: Box<Claim>, actor: Actor },
+    ClaimedByOther { id: IssueId, claim: Box<Claim>, actor: Actor, to_claim: bool },
     /// The caller's own name holds the issue, but through another claim.
     AlreadyHeld { id: IssueId, claim: Box<Claim> },
     /// The issue is meant for somebody else.
@@ -102,6 +102,8 @@ pub enum Refusal {
     TooLarge { what: String, limit: String },
     /// Parts of a plan do not fit the tracker, or one another.
     Plan(Vec<Misfit>),
+    /// Rules are against changes of these issues of a plan, by their numbers in it.
+    OfPlan(Vec<(usize, Refusal)>),
     /// What happened has no opposite.
     NotUndoable { event: String, issue: Option<IssueId>, why: String, instead: String },
     /// What is to be undone was changed again.

@@ -114,6 +114,15 @@ impl Error {
         self
     }
 
+    /// What happened and the way out, as a part of something else that is told.
+    pub fn in_a_line(&self) -> String {
+        let message = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
+        match &self.hint {
+            Some(hint) => format!("{message} ({hint})"),
+            None => message,
+        }
+    }
+
     /// The document that `--json` prints.
     pub fn to_json(&self) -> Value {
         json!({

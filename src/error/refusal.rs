@@ -32,7 +32,7 @@ fn not_found(refusal: &Refusal) -> Option<Error> {
             .details(json!({ "id": prefix })),
         Refusal::IssueDeleted { id, by, at } => {
             error("issue_deleted", format!("the issue {} was deleted by {by} at {at}", id.short()))
-                .hint("jit list")
+                .hint(format!("jit issue log {}", id.short()))
                 .details(json!({ "id": id, "by": by, "at": at }))
         }
         Refusal::GateNotFound { keys } => {
@@ -186,10 +186,12 @@ fn unseen(id: &str, changes: &[Unseen]) -> Error {
 fn lost(refusal: &Refusal) -> Option<Error> {
     let error = |code, message: String| Error::new(Class::Lost, code, message);
     Some(match refusal {
-        Refusal::ClaimedByOther { id, claim, actor } => {
+        Refusal::ClaimedByOther { id, claim, actor, to_claim } => {
             let until = claim.expires_at.map_or_else(String::new, |end| format!(", lease until {end}"));
+            let way =
+                if *to_claim { "jit issue claim-next".to_owned() } else { format!("jit issue show {}", id.short()) };
             let mut refused = error("claimed_by_other", format!("{} holds the issue {}{until}", claim.by, id.short()))
-                .hint("jit issue claim-next")
+                .hint(way)
                 .details(json!({ "id": id, "actor": actor, "claim": holder(claim) }));
             refused.retryable = claim.expires_at.is_some();
             refused
@@ -242,6 +244,12 @@ fn invalid(refusal: &Refusal) -> Error {
         Refusal::Plan(misfits) => {
             let whys: Vec<&str> = misfits.iter().map(|misfit| misfit.why.as_str()).collect();
             usage("invalid_plan", whys.join("; "))
+        }
+        Refusal::OfPlan(refused) => {
+            let mut errors = refused.iter().map(|(_, refusal)| Error::from(refusal.clone()));
+            let first = errors.next().expect("a plan is refused for a reason");
+            let all = errors.fold(first.message.clone(), |all, error| format!("{all}; {}", error.message));
+            Error { message: all, ..first }
         }
         Refusal::Invalid { what, why } => usage("invalid_value", format!("{what}: {why}")),
         Refusal::OpIdReused { op_id, command } => usage(

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::domain::text::quoted;
 use crate::store::StoreError;
 
 use super::{Class, Error};
@@ -20,6 +21,11 @@ impl From<StoreError> for Error {
                 Error::new(Class::Refused, "foreign_repository", format!("{place} belongs to another user"))
                     .hint("git config --global --add safe.directory PATH, when you trust it")
             }
+            StoreError::Unopenable { place, why } => {
+                let message = format!("the repository at {} could not be opened: {why}", place.display());
+                Error::new(Class::NotFound, "repository_unusable", message)
+                    .hint(format!("git -C {} status", quoted(&place.display().to_string())))
+            }
             StoreError::Unsupported(what) => {
                 Error::new(Class::Refused, "unsupported", format!("{what} is not supported"))
             }
@@ -28,7 +34,7 @@ impl From<StoreError> for Error {
                     .hint(format!("git config --unset {key}"))
             }
             StoreError::Lost => {
-                Error::new(Class::Refused, "tracker_lost", "there was a tracker here, and its ref is gone")
+                Error::new(Class::NotFound, "tracker_lost", "there was a tracker here, and its ref is gone")
                     .hint("jit fsck --repair")
             }
             StoreError::TooNew { needed, readable } => {

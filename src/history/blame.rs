@@ -11,9 +11,10 @@ use crate::domain::apply::apply_to_issue;
 use crate::domain::event::Event;
 use crate::domain::id::IssueId;
 use crate::domain::issue::Issue;
+use crate::domain::name::perhaps;
 use crate::domain::plan::BASE;
 use crate::domain::snapshot::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::session::{Session, View};
 use crate::store::history::{Recorded, events_about};
 use crate::store::{CommitId, StoreResult, Walk, transact};
@@ -23,7 +24,7 @@ use crate::store::{CommitId, StoreResult, Walk, transact};
 pub struct Origin {
     /// The part: `title`, `labels.area/api`, `gates.review`.
     pub part: String,
-    /// What it holds; `true` for a label, a dependency or a commit that is there.
+    /// What it holds; `true` for a label, a dependency or a commit that is there, null where nothing is.
     pub value: Value,
     /// The event that set it.
     pub event: Event,
@@ -34,11 +35,21 @@ pub struct Origin {
 /// What an issue says, part by part.
 type Parts = BTreeMap<String, Value>;
 
-/// Where the parts of an issue come from, by name; only those named, or all when none is. Reads the list of commits by
-/// issue, and the issue and the events of as many as it takes to find where the oldest part comes from.
+/// Parts of which there is one.
+const PLAIN: [&str; 9] =
+    ["title", "description", "state", "priority", "assignee", "question", "landed", "deleted", "claim"];
+/// Parts of which there are several, each with a name of its own after the dot.
+const GROUPS: [&str; 5] = ["labels", "dependencies", "commits", "context", "gates"];
+
+/// Where the parts of an issue come from, by name; only those named, or all when none is. One that is named and empty
+/// comes from whoever emptied it. Reads the list of commits by issue, and the issue and the events of as many as it takes
+/// to find where the oldest part comes from.
 pub fn origins(session: &Session, view: &View, issue: &Issue, named: &[String]) -> Result<Vec<Origin>> {
     let mut open = wanted(issue, named)?;
     let mut found = Vec::new();
+    if open.is_empty() {
+        return Ok(found);
+    }
     events_about(&session.store, &view.commit, issue.id, &mut |recorded| {
         let parents = recorded.info.parents.iter();
         let before: StoreResult<Vec<Option<Issue>>> =
@@ -47,26 +58,43 @@ pub fn origins(session: &Session, view: &View, issue: &Issue, named: &[String]) 
         found.extend(set_in(&recorded, &before?, now.as_ref(), &mut open));
         Ok(if open.is_empty() { Walk::Stop } else { Walk::On })
     })?;
+    if let Some(never) = open.iter().find(|(_, value)| value.is_null()).map(|(part, _)| part) {
+        let message = format!("the issue {} never had anything at `{never}`", issue.id.short());
+        let hint = format!("jit blame {}", issue.id.short());
+        return Err(Error::new(Class::NotFound, "field_not_found", message).hint(hint));
+    }
     found.sort_by(|a: &Origin, b| a.part.cmp(&b.part));
     Ok(found)
 }
 
-/// The parts that are asked for: `gates` stands for all that begin with `gates.`.
+/// The parts that are asked for: `gates` stands for all that begin with `gates.`, and a dependency may be shortened. What
+/// the issue lacks now is null.
 fn wanted(issue: &Issue, named: &[String]) -> Result<Parts> {
-    let mut all = parts(issue);
+    let all = parts(issue);
     if named.is_empty() {
         return Ok(all);
     }
-    let fits = |part: &str, name: &String| {
-        part == name || part.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    let fits = |part: &str, name: &str| {
+        let below = part.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        part == name || below || (name.starts_with("dependencies.") && part.starts_with(name))
     };
-    if let Some(unknown) = named.iter().find(|name| !all.keys().any(|part| fits(part, name))) {
-        let known: Vec<&str> = all.keys().map(String::as_str).collect();
-        return Err(Error::usage(format!("the issue {} has nothing at `{unknown}`", issue.id.short()))
-            .hint(format!("one of {}", known.join(", "))));
+    let mut wanted = Parts::new();
+    for name in named {
+        let there: Vec<_> = all.iter().filter(|(part, _)| fits(part, name)).collect();
+        let group = name.split_once('.').map(|(group, _)| group);
+        if there.is_empty() && (PLAIN.contains(&name.as_str()) || group.is_some_and(|group| GROUPS.contains(&group))) {
+            wanted.insert(name.clone(), Value::Null);
+        } else if there.is_empty() && !GROUPS.contains(&name.as_str()) {
+            let known: Vec<&str> = PLAIN.into_iter().chain(GROUPS).collect();
+            return Err(Error::usage(format!(
+                "an issue has no field `{name}`{}",
+                perhaps(name, known.iter().copied())
+            ))
+            .hint(format!("one of {}, or a part like gates.review", known.join(", "))));
+        }
+        wanted.extend(there.into_iter().map(|(part, value)| (part.clone(), value.clone())));
     }
-    all.retain(|part, _| named.iter().any(|name| fits(part, name)));
-    Ok(all)
+    Ok(wanted)
 }
 
 fn issue_in(session: &Session, commit: &CommitId, id: IssueId) -> StoreResult<Option<Issue>> {
@@ -77,8 +105,7 @@ fn issue_in(session: &Session, commit: &CommitId, id: IssueId) -> StoreResult<Op
 fn parts(issue: &Issue) -> Parts {
     let mut parts = Parts::new();
     let document = serde_json::to_value(issue).expect("issues have only text keys");
-    let plain = ["title", "description", "state", "priority", "assignee", "question", "landed", "deleted"];
-    for field in plain {
+    for field in PLAIN.into_iter().filter(|field| *field != "claim") {
         match document.get(field) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) if text.is_empty() => {}
@@ -105,12 +132,20 @@ fn parts(issue: &Issue) -> Parts {
     parts
 }
 
-/// Takes out of `open` the parts that a commit set: it has them as they are now, and none of its parents does.
+/// What a part holds; null when it is not there.
+fn held<'p>(parts: &'p Parts, part: &str) -> &'p Value {
+    parts.get(part).unwrap_or(&Value::Null)
+}
+
+/// Takes out of `open` the parts that a commit set: it has them as they are now, and none of its parents does. One of
+/// several that an issue did not have when it was made was not taken away by that.
 fn set_in(recorded: &Recorded, before: &[Option<Issue>], now: Option<&Issue>, open: &mut Parts) -> Vec<Origin> {
     let Some(now) = now.map(parts) else { return Vec::new() };
     let older: Vec<Parts> = before.iter().flatten().map(parts).collect();
-    let is_new = |part: &String, value: &Value| {
-        now.get(part) == Some(value) && older.iter().all(|older| older.get(part) != Some(value))
+    let is_new = |part: &str, value: &Value| {
+        held(&now, part) == value
+            && older.iter().all(|older| held(older, part) != value)
+            && !(older.is_empty() && value.is_null() && !PLAIN.contains(&part))
     };
     let set = open.iter().filter(|(part, value)| is_new(part, value));
     let new: Vec<(String, Value)> = set.map(|(part, value)| (part.clone(), value.clone())).collect();
@@ -118,10 +153,11 @@ fn set_in(recorded: &Recorded, before: &[Option<Issue>], now: Option<&Issue>, op
         return Vec::new();
     }
     let steps = replay(before.first().cloned().flatten(), &recorded.events);
+    let otherwise = if older.is_empty() { recorded.events.first() } else { recorded.events.last() };
     new.into_iter()
         .filter_map(|(part, value)| {
             open.remove(&part);
-            let event = event_that_set(&steps, &part, &value).or(recorded.events.last())?.clone();
+            let event = event_that_set(&steps, &part, &value).or(otherwise)?.clone();
             Some(Origin { part, value, event, commit: recorded.info.id.clone() })
         })
         .collect()
@@ -142,8 +178,6 @@ fn replay(mut issue: Option<Issue>, events: &[Event]) -> Vec<(&Event, Parts, Par
 
 /// The last event that made a part what it is.
 fn event_that_set<'e>(steps: &[(&'e Event, Parts, Parts)], part: &str, value: &Value) -> Option<&'e Event> {
-    let set = |(_, before, after): &&(&Event, Parts, Parts)| {
-        after.get(part) == Some(value) && before.get(part) != Some(value)
-    };
+    let set = |(_, before, after): &&(&Event, Parts, Parts)| held(after, part) == value && held(before, part) != value;
     steps.iter().rev().find(set).map(|(event, ..)| *event)
 }

@@ -119,24 +119,36 @@ fn of_json(value: &ast::Value<'_>, places: &Places<'_>, depth: usize) -> Result<
     Ok(Node { place, value })
 }
 
+/// A document in one line may be long: the columns of so many of its characters are kept.
+const MARKED: usize = 512;
+
 /// Finds lines and columns of bytes.
 struct Places<'t> {
     text: &'t str,
-    /// The first byte of each line.
-    lines: Vec<usize>,
+    /// The beginning of each line, and within it every [`MARKED`]th character: the byte, and where it stands.
+    marks: Vec<(usize, Place)>,
 }
 
 impl<'t> Places<'t> {
     fn of(text: &'t str) -> Self {
-        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { text, lines: std::iter::once(0).chain(starts).collect() }
+        let mut place = Place { line: 1, column: 1 };
+        let mut marks = vec![(0, place)];
+        for (at, c) in text.char_indices() {
+            place = match c {
+                '\n' => Place { line: place.line + 1, column: 1 },
+                _ => Place { line: place.line, column: place.column + 1 },
+            };
+            if place.column % MARKED == 1 {
+                marks.push((at + c.len_utf8(), place));
+            }
+        }
+        Self { text, marks }
     }
 
     fn at(&self, byte: usize) -> Place {
-        let line = self.lines.partition_point(|start| *start <= byte);
-        let start = self.lines[line - 1];
-        let before = self.text.get(start..byte).unwrap_or_default();
-        Place { line, column: before.chars().count() + 1 }
+        let (start, mark) = self.marks[self.marks.partition_point(|(start, _)| *start <= byte) - 1];
+        let between = self.text.get(start..byte).unwrap_or_default();
+        Place { column: mark.column + between.chars().count(), ..mark }
     }
 }
 
@@ -217,4 +229,21 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
 fn lowercase(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_counted_in_characters_from_the_beginning_of_its_line() {
+        let text = format!("{}\n\n{}é\n", "ä€x".repeat(700), "long ".repeat(300));
+        let places = Places::of(&text);
+        for (byte, _) in text.char_indices() {
+            let before = &text[..byte];
+            let start = before.rfind('\n').map_or(0, |at| at + 1);
+            let line = before.matches('\n').count() + 1;
+            assert_eq!(places.at(byte), Place { line, column: before[start..].chars().count() + 1 }, "{byte}");
+        }
+    }
 }

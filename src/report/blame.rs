@@ -29,7 +29,7 @@ pub struct Blame {
 pub struct Blamed {
     /// Its name: `title`, `labels.area/api`, `gates.review`.
     pub field: String,
-    /// What it holds; `true` for a label, a dependency or a commit that is there.
+    /// What it holds; `true` for a label, a dependency or a commit that is there, null where nothing is.
     pub value: Value,
     /// Who set it.
     pub by: Actor,
@@ -53,6 +53,7 @@ impl From<Origin> for Blamed {
 /// A value in a few words.
 fn brief(value: &Value) -> String {
     let text = match value {
+        Value::Null => "(none)".to_owned(),
         Value::Bool(true) => String::new(),
         Value::String(text) => text.clone(),
         Value::Object(fields) => ["status", "text", "commit", "by"]

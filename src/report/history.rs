@@ -18,8 +18,10 @@ pub struct History {
     pub id: IssueId,
     /// The changes.
     pub changes: Vec<Step>,
-    /// How many.
+    /// How many are given.
     pub count: usize,
+    /// How many there are in all.
+    pub total: usize,
     /// Whether older ones were left out.
     pub truncated: bool,
 }
@@ -55,7 +57,7 @@ impl Render for History {
     }
 
     fn confirmation(&self) -> Option<String> {
-        self.truncated.then(|| format!("the newest {} shown; -n 0 shows all", self.count))
+        self.truncated.then(|| format!("the newest {} of {} shown; -n 0 shows all", self.count, self.total))
     }
 }
 

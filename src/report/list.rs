@@ -146,7 +146,8 @@ impl Render for IssueList {
 
     fn human(&self, text: &mut Text) {
         let rows = self.rows().map(|row| {
-            let state = if row.blocked { format!("{} (blocked)", row.state) } else { row.state.to_string() };
+            let words = if row.blocked { format!("{} (blocked)", row.state) } else { row.state.to_string() };
+            let state = text.in_state(row.state, row.blocked, &words);
             let mut title = clean(row.title);
             for label in &row.labels {
                 title.push_str(&format!(" [{label}]"));
@@ -155,9 +156,16 @@ impl Render for IssueList {
                 let ids: Vec<&str> = row.blocked_by.iter().map(|blocker| blocker.short_id.as_str()).collect();
                 title.push_str(&format!("  waits for {}", ids.join(", ")));
             }
-            [row.short_id, state, row.priority.to_string(), title, row.assignee.unwrap_or_default().to_owned()]
+            [
+                text.id(&row.short_id),
+                state,
+                row.priority.to_string(),
+                title,
+                row.assignee.unwrap_or_default().to_owned(),
+            ]
         });
-        text.put(&table(rows));
+        let table = table(rows);
+        text.put(&table);
     }
 
     fn confirmation(&self) -> Option<String> {

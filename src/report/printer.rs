@@ -181,11 +181,12 @@ impl Printer {
         note(&format!("warning: {}", clean_lines(text)));
     }
 
-    /// Prints an error and gives its exit code. With JSON, stdout carries it as the one document.
+    /// Prints an error and gives its exit code. With JSON, stdout carries it as a document in one line, so that it ends
+    /// a stream of such as well.
     pub fn error(&self, error: &Error) -> u8 {
         if self.json {
             // When stdout is gone too, the exit code still tells.
-            let _ = self.document(&error.to_json());
+            let _ = write_out(format!("{}\n", error.to_json()).as_bytes());
         }
         note(&format!("error: {}", clean_lines(&error.message)));
         if let Some(hint) = error.hint.as_ref().filter(|_| !self.quiet) {

@@ -120,8 +120,10 @@ impl Render for SinkList {
 pub struct Delivered {
     /// The sinks.
     pub sinks: Vec<DeliveredTo>,
-    /// How many events were taken, by all of them together.
+    /// How many.
     pub count: usize,
+    /// How many events were taken, by all of them together.
+    pub delivered: usize,
 }
 
 /// What was delivered to a sink.

@@ -165,7 +165,8 @@ impl Render for Status {
         for (name, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
             line.push_str(&format!("  {name}: {count}"));
         }
-        text.line(&line).line("").line("Recent completions:");
+        let heading = text.strong("Recent completions:");
+        text.line(&line).line("").line(&heading);
         for done in &self.recent_completions {
             let landed = done.landed.as_ref().map_or_else(String::new, |landed| {
                 format!(", landed on {} as {}", clean(&landed.branch), clean(short(&landed.commit)))
@@ -185,7 +186,8 @@ impl Render for Status {
             text.line("").line(&line);
         }
         if !self.questions.is_empty() {
-            text.line("").line("Questions:");
+            let heading = text.strong("Questions:");
+            text.line("").line(&heading);
             for question in &self.questions {
                 let id = text.id(&question.short_id);
                 text.line(&format!("  - {id} {} ({})", clean(&question.text), question.by));

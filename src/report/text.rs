@@ -63,8 +63,14 @@ impl Text {
 
     /// A state, with `blocked` where that is so.
     pub fn state(&self, state: State, blocked: bool) -> String {
+        let words = if blocked { format!("{state}, blocked") } else { state.to_string() };
+        self.in_state(state, blocked, &words)
+    }
+
+    /// Words in the colour of a state.
+    pub fn in_state(&self, state: State, blocked: bool, words: &str) -> String {
         if blocked {
-            return self.paint(AnsiColor::Red.on_default(), &format!("{state}, blocked"));
+            return self.paint(AnsiColor::Red.on_default(), words);
         }
         let colour = match state {
             State::Open => AnsiColor::White,
@@ -74,7 +80,7 @@ impl Text {
             State::Done => AnsiColor::Green,
             State::Rejected | State::Archived => AnsiColor::BrightBlack,
         };
-        self.paint(colour.on_default(), state.as_str())
+        self.paint(colour.on_default(), words)
     }
 
     /// How long ago `then` was: `3m ago`.
@@ -123,13 +129,20 @@ pub fn width(text: &str) -> usize {
     text.width()
 }
 
+/// How many columns a cell takes, which may hold what [`Text::paint`] made.
+fn cell_width(cell: &str) -> usize {
+    let mut parts = cell.split('\u{1b}');
+    let first = parts.next().map_or(0, str::width);
+    first + parts.map(|part| part.split_once('m').map_or(0, |(_, shown)| shown.width())).sum::<usize>()
+}
+
 /// Rows in columns two spaces apart, as wide as the widest text in each. `rows` is gone through twice, so
 /// that a long list need not be held.
 pub fn table<const N: usize>(rows: impl Iterator<Item = [String; N]> + Clone) -> String {
     let mut widths = [0; N];
     for row in rows.clone() {
         for (width, cell) in widths.iter_mut().zip(&row) {
-            *width = cell.width().max(*width);
+            *width = cell_width(cell).max(*width);
         }
     }
     let mut out = String::new();
@@ -137,7 +150,7 @@ pub fn table<const N: usize>(rows: impl Iterator<Item = [String; N]> + Clone) ->
         let start = out.len();
         for (cell, width) in row.iter().zip(widths) {
             out.push_str(cell);
-            out.extend(std::iter::repeat_n(' ', width - cell.width() + 2));
+            out.extend(std::iter::repeat_n(' ', width - cell_width(cell) + 2));
         }
         out.truncate(start + out[start..].trim_end().len());
         out.push('\n');
@@ -159,6 +172,9 @@ mod tests {
     fn columns_line_up_whatever_the_characters() {
         let rows = [["a", "öö", "x"], ["漢字", "b", ""]].map(|row| row.map(str::to_owned));
         assert_eq!(table(rows.into_iter()), "a     öö  x\n漢字  b\n");
+        let text = Text::new(true, Timestamp::from_millis(0));
+        let rows = [["abc".to_owned(), "x".to_owned()], [text.id("a"), text.strong("x")]];
+        assert_eq!(table(rows.into_iter()), "abc  x\n\u{1b}[33ma\u{1b}[0m    \u{1b}[1mx\u{1b}[0m\n");
     }
 
     #[test]

@@ -82,6 +82,14 @@ pub struct Manners {
     pub force: bool,
 }
 
+/// Refuses a place to work in (`-C`) that is not a folder.
+pub fn check_folder(place: &Path) -> Result<()> {
+    if place.is_dir() {
+        return Ok(());
+    }
+    Err(Error::new(Class::NotFound, "no_folder", format!("{} is not a folder", place.display())))
+}
+
 /// Why a tracker was not begun.
 #[derive(Debug)]
 pub enum BeginError {
@@ -95,10 +103,7 @@ impl Session {
     /// Opens the repository that the caller stands in.
     pub fn open(environment: Environment, caller: Caller, progress: Rc<dyn Progress>) -> Result<Self> {
         let start = caller.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-        if !start.is_dir() {
-            let message = format!("{} is not a folder", start.display());
-            return Err(Error::new(Class::NotFound, "no_folder", message));
-        }
+        check_folder(&start)?;
         let (git_dir, ref_name) = (environment.git_dir.as_deref(), environment.ref_name.as_deref());
         let store = GitStore::open_at(&start, git_dir, ref_name)?;
         let clock: Box<dyn Fn() -> Timestamp> = match environment.clock.as_deref() {

@@ -121,10 +121,11 @@ fn serve(
             Ok(false) => return,
             Err(error) => {
                 // What goes on being wrong is told once.
-                if said.as_ref() != Some(&error.message) {
-                    tell(Word::Failed(None, error.message.clone()));
+                let why = error.in_a_line();
+                if said.as_ref() != Some(&why) {
+                    tell(Word::Failed(None, why.clone()));
                 }
-                said = Some(error.message);
+                said = Some(why);
                 pause(SELDOM, stop);
             }
         }

@@ -241,6 +241,13 @@ pub type StoreResult<T> = Result<T, StoreError>;
 pub enum StoreError {
     /// There is no git repository here.
     NoRepository(PathBuf),
+    /// What is here looks like a git repository, and is not a usable one.
+    Unopenable {
+        /// Where.
+        place: PathBuf,
+        /// What was found wrong with it.
+        why: String,
+    },
     /// The repository belongs to another user.
     ForeignOwner(String),
     /// The repository is of a kind this program does not serve.

@@ -174,7 +174,7 @@ fn a_lost_ref_is_not_begun_anew_but_set_again() {
         repo.git(lose).ok();
         let _ = std::fs::remove_file(repo.path().join(".git/packed-refs"));
         for args in [&["status", "--json"][..], &["init", "--json"], &["issue", "create", "x", "--json"]] {
-            let output = repo.jit(args).code(4);
+            let output = repo.jit(args).code(3);
             assert_eq!(output.error_code(), "tracker_lost", "{args:?}");
         }
         repo.jit(&["fsck", "--repair"]).ok();

@@ -52,6 +52,15 @@ fn damaged_and_foreign_objects_are_named_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_repository_that_git_cannot_use_is_named_with_what_tells_more() {
+    let repo = Repo::new();
+    std::fs::write(repo.path().join(".git/config"), "[core\n").expect("a file can be written");
+    let output = repo.jit(&["list", "--json"]).code(3);
+    assert_eq!(output.error_code(), "repository_unusable");
+    assert!(output.json()["error"]["hint"].as_str().expect("a hint").starts_with("git -C "), "{}", output.stderr);
+}
+
+#[test]
 fn a_ref_that_holds_no_tracker_is_left_alone() {
     let repo = Repo::git_only();
     repo.git(&["update-ref", "refs/jit", "HEAD"]).ok();

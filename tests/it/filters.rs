@@ -97,6 +97,8 @@ fn a_bulk_update_changes_all_that_fit_in_one_commit_or_nothing() {
     assert_eq!(commits(), before + 1);
     let none = repo.jit(&["issue", "update", "--filter", "label:nothing", "--priority", "low", "--json"]).ok().json();
     assert_eq!((&none["count"], commits()), (&json!(0), before + 1));
+    let said = repo.jit(&["issue", "update", "--filter", "label:nothing", "--priority", "low"]).ok().stderr;
+    assert!(said.contains("no issue fits; nothing was changed"), "{said}");
     repo.jit(&["issue", "update", "--priority", "low"]).code(2);
 }
 

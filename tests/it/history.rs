@@ -88,6 +88,8 @@ fn what_could_be_claimed_then_is_judged_by_the_clock_of_then() {
     let count = |args: &[&str]| at(&repo, "2030-01-02T00:00:00Z", args).ok().json()["count"].clone();
     assert_eq!(count(&["ready", "--json"]), 1, "its lease has run out by now");
     assert_eq!(count(&["ready", "--at", "refs/jit", "--json"]), 0, "but it had not then");
+    assert_eq!(count(&["ready", "--at", "2030-01-01T02:30:00Z", "--json"]), 0);
+    assert_eq!(count(&["ready", "--at", "2030-01-01T04:00:00Z", "--json"]), 1, "at that time it had");
 }
 
 #[test]
@@ -147,6 +149,47 @@ fn blame_tells_who_set_each_field_by_which_event() {
     assert!(repo.out(&["blame", &b, "title"]).contains("x:3"));
     repo.jit(&["blame", &b, "colour"]).code(2);
     repo.jit(&["blame", "ffff"]).code(3);
+}
+
+#[test]
+fn blame_tells_who_emptied_a_field() {
+    let repo = Repo::new();
+    let a = repo.create("a");
+    let b = repo.out(&["issue", "create", "b", "--desc", "text", "-l", "one", "--context", "k=v", "--depends-on", &a]);
+    repo.jit_as("x:1", &["issue", "update", &b, "--desc", "", "--label=-one", "--unset-context", "k"]).ok();
+    repo.jit_as("x:2", &["dep", "rm", &b, &a]).ok();
+    repo.jit_as("x:3", &["issue", "assign", &b, "x:9"]).ok();
+    repo.jit_as("x:4", &["issue", "unassign", &b]).ok();
+    let who = |field: &str| blamed(&repo, &[&b, field]).pop().unwrap().1;
+    assert_eq!(["description", "labels.one", "context.k", "assignee"].map(who), ["x:1", "x:1", "x:1", "x:4"]);
+    assert_eq!(who(&format!("dependencies.{a}")), "x:2");
+    let told = repo.jit(&["blame", &b, "assignee", "--json"]).ok().json();
+    assert_eq!((&told["fields"][0]["value"], &told["fields"][0]["event"]), (&Value::Null, &json!("issue.unassigned")));
+    assert!(repo.out(&["blame", &b, "description"]).ends_with("(none)"));
+    // What was empty from the beginning was left empty by whoever made it.
+    assert_eq!(blamed(&repo, &[&a, "description"])[0].2, "issue.created");
+    assert_eq!(blamed(&repo, &[&a, "labels"]), []);
+    let never = repo.jit(&["blame", &b, "labels.two", "--json"]).code(3);
+    assert_eq!(never.error_code(), "field_not_found");
+    assert!(repo.jit(&["blame", &b, "lables"]).code(2).stderr.contains("did you mean `labels`?"));
+}
+
+#[test]
+fn the_history_of_an_issue_says_how_long_it_is() {
+    let repo = Repo::new();
+    let id = repo.create("a");
+    for n in 0..5 {
+        repo.jit(&["issue", "comment", &id, &n.to_string()]).ok();
+    }
+    let some = repo.jit(&["issue", "log", &id, "-n", "2"]).ok();
+    assert!(some.stderr.contains("the newest 2 of 6 shown"), "{}", some.stderr);
+    let document = repo.jit(&["issue", "log", &id, "-n", "2", "--json"]).ok().json();
+    assert_eq!((&document["count"], &document["total"], &document["truncated"]), (&json!(2), &json!(6), &json!(true)));
+    // Also once it is deleted, by which every other command names the way here.
+    repo.jit(&["issue", "delete", &id]).ok();
+    let gone = repo.jit(&["issue", "show", &id]).code(3);
+    assert!(gone.stderr.contains(&format!("jit issue log {}", &id[..8])), "{}", gone.stderr);
+    assert_eq!(repo.jit(&["issue", "log", &id[..8], "--json"]).ok().json()["total"], 7);
 }
 
 #[test]

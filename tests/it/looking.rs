@@ -82,6 +82,17 @@ fn events_are_queried_and_followed() {
     let last = repo.jit(&["events", "tail", "-n", "1", "--json"]).ok().json_lines();
     assert_eq!((&last[0]["event"], &last[0]["commit"]), (&json!("issue.claimed"), &json!(repo.tip())));
 
+    let tail = |args: &[&str]| repo.jit(&[&["events", "tail", "--json"], args].concat()).ok().json_lines();
+    assert_eq!(tail(&["--type", "gate.*", "-n", "3"]).len(), 3);
+    assert_eq!(tail(&["--issue", &id]).len(), 2);
+    assert_eq!(tail(&["--filter", "holder:bot:*", "--type", "issue.created"]).len(), 1);
+    // What goes wrong while lines are printed is a line too.
+    let wrong = repo.jit(&["events", "tail", "--type", "nothing", "--json"]).code(2);
+    assert_eq!(
+        (wrong.stdout.lines().count(), wrong.json_lines()[0]["error"]["code"].as_str()),
+        (1, Some("invalid_value"))
+    );
+
     use std::io::{BufRead, BufReader};
     let mut child = repo.run(&["events", "tail", "-n", "1", "-f", "--json"]).spawn();
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
@@ -170,6 +181,9 @@ fn colours_are_used_when_asked_for() {
     let id = repo.create("bright");
     assert!(!repo.out(&["show", &id]).contains('\u{1b}'));
     assert!(repo.out(&["show", &id, "--color", "always"]).contains("\u{1b}["));
+    let list = repo.out(&["--color", "always", "list"]);
+    assert_eq!(list, format!("\u{1b}[33m{}\u{1b}[0m  \u{1b}[37mopen\u{1b}[0m  normal  bright", &id[..8]));
+    assert!(repo.out(&["--color", "always", "status"]).contains("\u{1b}[1mRecent completions:"));
     assert!(!repo.run(&["show", &id]).env("NO_COLOR", "1").output().ok().stdout.contains('\u{1b}'));
 }
 

@@ -49,6 +49,7 @@ mod lookup;
 mod mirror;
 mod ownership;
 mod plans;
+mod plans_again;
 mod plugins;
 mod races;
 mod remotes;

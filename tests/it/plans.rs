@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Output, Repo};
 
-const PLAN: &str = "\
+pub const PLAN: &str = "\
 # The break-down of an epic.
 name: auth
 issues:
@@ -33,16 +33,16 @@ issues:
     depends_on: [model, login]
 ";
 
-fn apply(repo: &Repo, plan: &str, args: &[&str]) -> Output {
+pub fn apply(repo: &Repo, plan: &str, args: &[&str]) -> Output {
     repo.run(&[&["apply", "-"], args].concat()).input(plan)
 }
 
-fn applied(repo: &Repo, plan: &str) -> Value {
+pub fn applied(repo: &Repo, plan: &str) -> Value {
     apply(repo, plan, &["--json"]).ok().json()
 }
 
 /// The issue under a key of what was applied.
-fn under(repo: &Repo, applied: &Value, key: &str) -> Value {
+pub fn under(repo: &Repo, applied: &Value, key: &str) -> Value {
     let issues = applied["issues"].as_array().unwrap();
     let id = issues.iter().find(|issue| issue["key"] == key).unwrap()["id"].as_str().unwrap().to_owned();
     repo.issue(&id)
@@ -231,67 +231,6 @@ fn a_dry_run_draws_the_tree_and_changes_nothing() {
 }
 
 #[test]
-fn a_plan_that_is_applied_again_changes_nothing() {
-    let repo = Repo::new();
-    let first = applied(&repo, PLAN);
-    let tip = repo.tip();
-    let again = applied(&repo, PLAN);
-    assert_eq!(repo.tip(), tip, "nothing to do is not a commit");
-    assert_eq!((&again["unchanged"], &again["created"]), (&json!(4), &json!(0)));
-    assert_eq!(under(&repo, &again, "model")["id"], under(&repo, &first, "model")["id"]);
-}
-
-#[test]
-fn an_edited_plan_changes_what_was_edited_and_keeps_what_others_did() {
-    let repo = Repo::new();
-    let first = applied(&repo, PLAN);
-    let model = under(&repo, &first, "model")["id"].as_str().unwrap().to_owned();
-    let login = under(&repo, &first, "login")["id"].as_str().unwrap().to_owned();
-    repo.jit(&["issue", "update", &model, "--priority", "critical", "--label", "seen", "--desc", "Better"]).ok();
-    repo.jit(&["gate", "add", &login, "security-scan"]).ok();
-    let edited = PLAN
-        .replace("Create user model", "Create the user model")
-        .replace("labels: [area/db]", "labels: [area/data]")
-        .replace("    gates:\n      - unit-tests\n", "")
-        .replace("depends_on: [model, login]", "depends_on: [model, audit]")
-        .replace("{size: 3, urgent: true}", "{size: 5}")
-        + "  - key: audit\n    title: Audit\n    ready: true\n";
-    let second = applied(&repo, &edited);
-    assert_eq!((&second["created"], &second["updated"], &second["unchanged"]), (&json!(1), &json!(3), &json!(1)));
-    let changes = |key: &str| {
-        let issues = second["issues"].as_array().unwrap();
-        issues.iter().find(|issue| issue["key"] == key).unwrap()["changes"].clone()
-    };
-    assert_eq!(changes("model"), json!(["title", "labels", "gates"]));
-    assert_eq!(changes("login"), json!(["context"]));
-    assert_eq!(changes("tests"), json!(["depends_on"]));
-    let model = under(&repo, &second, "model");
-    assert_eq!((&model["title"], &model["priority"]), (&json!("Create the user model"), &json!("critical")));
-    assert_eq!((&model["labels"], &model["gates"]), (&json!(["area/data", "seen"]), &json!({})));
-    assert_eq!(model["description"], "Better", "the plan says what it said");
-    let login = under(&repo, &second, "login");
-    assert_eq!((&login["context"]["size"], &login["context"]["urgent"]), (&json!("5"), &Value::Null));
-    assert_eq!(login["gates"]["security-scan"]["status"], "pending");
-    let tests = under(&repo, &second, "tests");
-    assert_eq!(tests["dependencies"].as_array().unwrap().len(), 2);
-    repo.assert_healthy();
-}
-
-#[test]
-fn what_a_plan_no_longer_has_stays_and_is_named() {
-    let repo = Repo::new();
-    let first = applied(&repo, PLAN);
-    let login = under(&repo, &first, "login");
-    let shorter = "name: auth\nissues:\n  - key: model\n    title: Create user model\n";
-    let second = applied(&repo, shorter);
-    let missing: Vec<&Value> = second["missing"].as_array().unwrap().iter().map(|gone| &gone["key"]).collect();
-    assert_eq!(missing, ["epic", "login", "tests"]);
-    assert_eq!(repo.issue(login["id"].as_str().unwrap())["state"], "open");
-    let said = apply(&repo, shorter, &[]).ok().stderr;
-    assert!(said.contains("no longer in the plan, and left as it is"), "{said}");
-}
-
-#[test]
 fn plans_of_different_names_keep_apart_and_a_filter_knows_them() {
     let repo = Repo::new();
     let plan = |name: &str| format!("{name}issues:\n  - key: a\n    title: A\n");
@@ -326,20 +265,6 @@ fn a_plan_may_name_issues_that_are_there() {
     // A circle by way of what is there is refused as everywhere.
     let circle = format!("issues:\n  - key: a\n    title: A\n    depends_on: ['{other}']\n    parent: '{other}'\n");
     assert_eq!(apply(&repo, &circle, &["--json"]).code(2).error_code(), "invalid_plan");
-}
-
-#[test]
-fn the_rules_of_claims_hold_for_plans() {
-    let repo = Repo::new();
-    let done = applied(&repo, PLAN);
-    let model = under(&repo, &done, "model")["id"].as_str().unwrap().to_owned();
-    repo.jit(&["issue", "claim", &model, "copilot:worker-1"]).ok();
-    let edited = PLAN.replace("Create user model", "Create the user model");
-    let lead =
-        |args: &[&str]| repo.run(&[&["--as", "copilot:lead", "apply", "-", "--json"], args].concat()).input(&edited);
-    assert_eq!(lead(&[]).code(5).error_code(), "claimed_by_other");
-    lead(&["--force"]).ok();
-    assert_eq!(repo.issue(&model)["title"], "Create the user model");
 }
 
 #[test]
@@ -403,35 +328,6 @@ fn a_plan_of_a_thousand_issues_is_one_commit_in_one_pack() {
     assert_eq!(commits(&repo), before + 1);
     assert_eq!(applied(&repo, &plan)["unchanged"], 1000);
     assert_eq!(repo.jit(&["ready", "--json"]).ok().json()["count"], 100);
-}
-
-#[test]
-fn what_was_taken_away_by_hand_does_not_stand_in_the_way_and_does_not_come_back() {
-    let repo = Repo::new();
-    let outside = repo.create("outside");
-    let plan = |title: &str, rest: &str| {
-        format!("issues:\n  - {{key: a, title: {title}, depends_on: [b], parent: '{outside}'}}\n{rest}")
-    };
-    let b = "  - {key: b, title: B}\n";
-    let first = applied(&repo, &plan("A", b));
-    let a = under(&repo, &first, "a")["id"].as_str().unwrap().to_owned();
-    let b_id = under(&repo, &first, "b")["id"].as_str().unwrap().to_owned();
-    repo.jit(&["dep", "rm", &outside, &a]).ok();
-    applied(&repo, &plan("A again", b));
-    assert_eq!(repo.issue(&outside)["dependencies"], json!([]), "an edge that was taken off stays off");
-    repo.jit(&["issue", "delete", &b_id, "--force"]).ok();
-    let without = format!("issues:\n  - {{key: a, title: A, parent: '{outside}'}}\n");
-    applied(&repo, &without);
-    let made_anew = applied(&repo, &plan("A", b));
-    assert_eq!(made_anew["created"], 1);
-}
-
-#[test]
-fn an_edge_may_be_turned_round() {
-    let repo = Repo::new();
-    applied(&repo, "issues:\n  - {key: a, title: A, depends_on: [b]}\n  - {key: b, title: B}\n");
-    let turned = applied(&repo, "issues:\n  - {key: b, title: B, depends_on: [a]}\n  - {key: a, title: A}\n");
-    assert_eq!(under(&repo, &turned, "b")["dependencies"], json!([under(&repo, &turned, "a")["id"]]));
 }
 
 #[test]

@@ -93,6 +93,10 @@ fn help_lists_plugins_and_types_of_gates() {
     let help = with(&repo, &folder, &["--help"]).ok().stdout;
     assert!(help.contains("Plugins: standup\nTypes of gates: words\n"), "{help}");
     assert!(help.contains("Topics: jit help states|"), "{help}");
+    let near = with(&repo, &folder, &["standap"]).code(2);
+    assert!(near.stderr.contains("did you mean standup?"), "{}", near.stderr);
+    let own = with(&repo, &folder, &["help", "standup"]).code(3);
+    assert!(own.stderr.contains("hint: jit standup --help"), "{}", own.stderr);
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn a_command_gets_each_event_on_stdin_and_in_its_environment() {
     repo.jit(&["sink", "add", "files", "--exec", command]).ok();
     let id = repo.create("after");
     let done = repo.jit(&["sink", "run", "--json"]).ok().json();
-    assert_eq!((&done["count"], &done["sinks"][0]["name"]), (&json!(1), &json!("files")));
+    assert_eq!((&done["delivered"], &done["sinks"][0]["name"]), (&json!(1), &json!("files")));
     let event: Value = serde_json::from_str(&repo.read("body")).unwrap();
     assert_eq!((&event["event"], &event["issue"]), (&json!("issue.created"), &json!(id)));
     let known = repo.jit(&["events", "tail", "-n", "1", "--json"]).ok().json_lines();
@@ -96,7 +96,7 @@ fn a_command_gets_each_event_on_stdin_and_in_its_environment() {
     }
     assert_eq!(repo.read("words").trim(), format!("files issue.created {} {id}", event["id"].as_str().unwrap()));
     assert_eq!(std::fs::canonicalize(repo.read("place").trim()).unwrap(), std::fs::canonicalize(repo.path()).unwrap());
-    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["count"], 0, "once is enough");
+    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["delivered"], 0, "once is enough");
     let sink = listed(&repo, "files");
     assert_eq!((&sink["delivered"], &sink["pending"], &sink["failures"]), (&json!(1), &json!(0), &json!(0)));
 }
@@ -128,7 +128,7 @@ fn what_is_not_taken_is_tried_again_in_order_and_nothing_is_lost() {
     repo.jit(&["sink", "add", "web", "--url", &url]).ok();
     let ids = [repo.create("a"), repo.create("b"), repo.create("c")];
     let failed = repo.jit(&["sink", "run", "--json"]).code(10);
-    assert_eq!(failed.json()["count"], 1, "the first in its third try");
+    assert_eq!(failed.json()["delivered"], 1, "the first in its third try");
     assert!(failed.json()["sinks"][0]["error"].as_str().unwrap().contains("it answered"), "{failed:?}");
     let sink = listed(&repo, "web");
     assert_eq!((&sink["delivered"], &sink["pending"]), (&json!(1), &json!(2)));
@@ -177,7 +177,7 @@ fn an_event_that_is_never_taken_can_be_passed_over() {
     assert!(repo.out(&["sink", "list"]).contains("failed 3 times by now: it exited 3"));
     let said = repo.jit(&["sink", "skip", "picky"]).ok().stderr;
     assert!(said.contains("passes over one issue.commented"), "{said}");
-    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["count"], 1);
+    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["delivered"], 1);
     assert!(repo.jit(&["sink", "skip", "picky"]).ok().stderr.contains("nothing waits"));
 }
 
@@ -212,7 +212,11 @@ fn a_run_that_follows_delivers_what_comes_and_a_killed_one_repeats_at_most_one()
     repo.jit(&["sink", "add", "second", "--exec", "echo \"$JIT_EVENT\" >> second"]).ok();
     repo.create("for both");
     until("both have it", || repo.path().join("second").exists() && written(&repo).len() >= 5);
-    assert_eq!(repo.jit(&["sink", "run", "log", "--json"]).ok().json()["count"], 0, "two runs do not deliver twice");
+    assert_eq!(
+        repo.jit(&["sink", "run", "log", "--json"]).ok().json()["delivered"],
+        0,
+        "two runs do not deliver twice"
+    );
     rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::TERM).unwrap();
     assert!(run.wait().unwrap().success());
     let expected: Vec<String> = repo
@@ -277,7 +281,9 @@ fn what_nobody_agreed_to_is_not_run() {
     repo.create("a");
     let refused = repo.jit(&["sink", "run", "mine", "--json"]).code(4);
     assert_eq!(refused.error_code(), "sink_not_trusted");
-    repo.jit(&["sink", "run"]).code(10);
+    let all = repo.jit(&["sink", "run"]).code(10);
+    let way = "jit sink add mine --replace";
+    assert!(all.stderr.contains(way) && listed(&repo, "mine")["error"].as_str().unwrap().contains(way), "{all:#?}");
     assert!(!repo.path().join("hacked").exists() && !repo.path().join("got").exists());
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &str| repo.path().join(path).metadata().unwrap().permissions().mode() & 0o077;
@@ -310,6 +316,10 @@ fn wrong_sinks_are_refused_exactly() {
     std::fs::write(repo.path().join(".git/jit/sinks/x.position"), "{").unwrap();
     let told = repo.jit(&["sink", "run"]).code(10).stderr;
     assert!(told.contains("cannot be read"), "{told}");
+    let kept = repo.jit(&["sink", "add", "x", "--exec", "true", "--replace"]);
+    assert_ne!(kept.code, Some(0));
+    assert!(kept.stderr.contains("hint: jit sink add x --replace --since-cursor COMMIT"), "{}", kept.stderr);
+    repo.jit(&["sink", "add", "x", "--exec", "true", "--replace", "--since-cursor", &repo.tip()]).ok();
     repo.jit(&["sink", "rm", "x"]).ok();
     assert_eq!(repo.jit(&["sink", "list", "--json"]).ok().json()["count"], 0);
 }
@@ -379,7 +389,7 @@ fn each_event_has_its_own_tries_and_a_run_that_is_ended_says_so() {
     let fails_once = "[ -e \"seen-$JIT_EVENT_ID\" ] || { touch \"seen-$JIT_EVENT_ID\"; exit 1; }";
     repo.jit(&["sink", "add", "once", "--exec", fails_once]).ok();
     (0..4).for_each(|n| drop(repo.create(&format!("{n}"))));
-    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["count"], 4);
+    assert_eq!(repo.jit(&["sink", "run", "--json"]).ok().json()["delivered"], 4);
     repo.jit(&["sink", "rm", "once"]).ok();
     // A server that takes a call and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -92,8 +92,14 @@ fn wait_has_a_limit_and_gives_up_what_cannot_come() {
     );
     let waiting = repo.run(&["wait", &b]).spawn();
     repo.jit(&["issue", "delete", &b]).ok();
-    // 3 when it was gone before the first look.
-    assert!(matches!(waiting.wait_with_output().unwrap().status.code(), Some(3 | 4)));
+    assert_eq!(waiting.wait_with_output().unwrap().status.code(), Some(4));
+    // The same when it was gone before the first look, and another will do.
+    let gone = repo.jit(&["wait", &b, "--json"]).code(4);
+    assert_eq!(gone.error_code(), "wait_in_vain");
+    assert!(gone.stderr.contains(&format!("jit issue log {}", &b[..8])), "{}", gone.stderr);
+    let c = repo.ready("c");
+    repo.jit(&["wait", &b, &c, "--any", "--timeout", "50ms"]).code(7);
+    assert_eq!(repo.out(&["wait", &b, &c, "--any", "--state", "ready"]), c);
     repo.jit(&["wait", "ffff"]).code(3);
     repo.jit(&["wait", &a, "--state", "finished"]).code(2);
     repo.jit(&["wait"]).code(2);

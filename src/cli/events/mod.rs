@@ -30,7 +30,7 @@ pub enum Events {
 /// Show the newest events, oldest first
 ///
 /// Values that merges set (`issue.merged`) are left out: `jit events query --type issue.merged` shows it. With --json one
-/// object per line. Reads as many commits as hold the events asked for.
+/// object per line. Reads as many commits as hold the events asked for; with --filter also the index.
 #[derive(Args, Debug)]
 pub struct Tail {
     /// How many; 0 for all
@@ -39,6 +39,8 @@ pub struct Tail {
     /// Keep printing events as they come
     #[arg(short, long, conflicts_with = "at")]
     follow: bool,
+    #[command(flatten)]
+    choice: ChoiceArgs,
     #[command(flatten)]
     at: AtArg,
 }
@@ -94,11 +96,13 @@ impl Events {
 
 impl Tail {
     fn run(self, session: &Session) -> Result<Report> {
-        let tip = self.at.view(session)?.commit;
-        let choice = Choice::default();
-        let found = find(session, &tip, self.limit, None, &mut |event| Wanted::if_so(choice.accepts(event, None)))?;
+        let view = self.at.view(session)?;
+        let choice = self.choice.read(session, &view)?;
+        let about = choice.about(session, &view)?;
+        let wanted = &mut |event: &Event| Wanted::if_so(choice.accepts(event, about.as_ref()));
+        let found = find(session, &view.commit, self.limit, choice.issue, wanted)?;
         if self.follow {
-            return follow(session, found.events, &tip, choice);
+            return follow(session, found.events, &view.commit, choice);
         }
         // What a tail leaves out is what it was asked to leave out.
         Ok(Report::Events(Found { truncated: false, ..found }))

@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use clap::{Args, CommandFactory};
 
 use crate::error::{Class, Error, Result};
+use crate::plugins;
 use crate::report::Report;
 use crate::report::admin::Page;
 
@@ -30,6 +31,13 @@ impl Help {
             && let Some(topic) = TOPICS.iter().find(|topic| topic.name == word)
         {
             return Ok(Report::Page(Page { topic: topic.name.to_owned(), text: (topic.page)() }));
+        }
+        if let [word] = self.words.as_slice()
+            && super::plugin::is_free(word)
+            && plugins::find(path, word).is_some()
+        {
+            let message = format!("`{word}` is a plugin, which explains itself");
+            return Err(Error::new(Class::NotFound, "no_help", message).hint(format!("jit {word} --help")));
         }
         let mut root = super::Cli::command();
         root.build();

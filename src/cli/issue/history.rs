@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::at::AtArg;
+use crate::domain::draft::{resolve, resolve_any};
 use crate::domain::id::{IdPrefix, IssueId};
 use crate::error::{Error, Result};
 use crate::report::Report;
@@ -16,8 +17,8 @@ use crate::store::{CommitId, StoreError, Walk, transact};
 
 /// Show the changes of an issue, newest first
 ///
-/// Reads the list of commits by issue, and the events of as many as are shown; with -p also the two
-/// versions of the issue.
+/// Reads the list of commits by issue and their events about it; with -p also the two versions of the issue of each that
+/// is shown.
 #[derive(Args, Debug)]
 pub struct Log {
     /// The issue
@@ -39,40 +40,34 @@ impl Log {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let view = self.at.view(session)?;
-        let issue = match session.resolve(&view.state, &self.id) {
-            // A deleted issue has a history too.
-            Err(error) if error.code == "issue_deleted" => {
-                let ids = crate::domain::snapshot::Snapshot::ids_with_prefix(&view.state, &self.id);
-                let id = ids.map_err(StoreError::from)?.into_iter().next();
-                let issue = id.map(|id| crate::domain::snapshot::Snapshot::issue(&view.state, id)).transpose();
-                issue.map_err(StoreError::from)?.flatten().ok_or(error)?
-            }
-            other => other?,
-        };
+        // A deleted issue has a history too.
+        let id = resolve_any(&view.state, &self.id)?;
         let mut changes: Vec<Step> = Vec::new();
-        let mut truncated = false;
-        events_about(&session.store, &view.commit, issue.id, &mut |recorded| {
-            if self.limit > 0 && changes.len() == self.limit {
-                truncated = true;
-                return Ok(Walk::Stop);
-            }
+        let mut total = 0;
+        events_about(&session.store, &view.commit, id, &mut |recorded| {
             let info = &recorded.info;
             let created = recorded.events.iter().any(|event| CREATION.contains(&event.event.as_str()));
+            let next = if created { Walk::Stop } else { Walk::On };
+            total += 1;
+            if self.limit > 0 && changes.len() == self.limit {
+                return Ok(next);
+            }
             let patch = match self.patch {
                 true => {
                     let before = match info.parents.first() {
-                        Some(parent) => document(session, parent, issue.id)?,
+                        Some(parent) => document(session, parent, id)?,
                         None => String::new(),
                     };
-                    Some(patch(&before, &document(session, &info.id, issue.id)?))
+                    Some(patch(&before, &document(session, &info.id, id)?))
                 }
                 false => None,
             };
             let events = recorded.events.iter().map(|event| EventDoc::new(&info.id, event.clone())).collect();
             changes.push(Step { commit: info.id.0.clone(), events, patch });
-            Ok(if created { Walk::Stop } else { Walk::On })
+            Ok(next)
         })?;
-        Ok(Report::History(report::History { id: issue.id, count: changes.len(), changes, truncated }))
+        let count = changes.len();
+        Ok(Report::History(report::History { id, count, total, truncated: count < total, changes }))
     }
 }
 
@@ -112,7 +107,7 @@ impl Diff {
             .into_iter()
             .find_map(|commit| {
                 let state = transact::open(&session.store, commit).ok()?;
-                crate::domain::draft::resolve(&state, &self.id).ok()
+                resolve(&state, &self.id).ok()
             })
             .map(|issue| issue.id);
         let id = match id {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::common::{Answer, FilterArg, Force, LabelChange, key_value, nothing_asked, read_text};
+use crate::cli::common::{Answer, FilterArg, Force, LabelChange, free_key, key_value, nothing_asked, read_text};
 use crate::domain::event::Edit;
 use crate::domain::filter::Filter;
 use crate::domain::id::{IdPrefix, IssueId};
@@ -56,7 +56,7 @@ pub struct Update {
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     context: Vec<(String, String)>,
     /// Remove a key for tools
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = free_key)]
     unset_context: Vec<String>,
     /// Finish although others changed the issue: you have seen it as of this commit of the tracker
     #[arg(long, value_name = "COMMIT")]

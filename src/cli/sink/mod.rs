@@ -13,7 +13,7 @@ use crate::gates::trust;
 use crate::history::resolve;
 use crate::report::Report;
 use crate::report::sink::{SinkDoc, SinkList};
-use crate::session::Session;
+use crate::session::{Session, View};
 use crate::sinks::{Position, Sink as Place, Sinks, TIMEOUT_MS, Target, pending, skip};
 
 use super::common::{FilterArg, read_text};
@@ -161,11 +161,11 @@ impl Add {
             // What was signed goes on being signed.
             sink.secret = sinks.get(&sink.name).ok().and_then(|before| before.secret);
         }
-        let tip = session.view()?.commit;
+        let view = session.view()?;
         let mut position = match &self.since_cursor {
-            Some(cursor) => Position::at(&resolve(session, cursor, &tip)?),
-            None if is_there => Position::read(&sinks.position_file(&sink.name))?,
-            None => Position::at(&tip),
+            Some(cursor) => Position::at(&resolve(session, cursor, &view.commit)?),
+            None if is_there => kept(session, &sinks, &sink, &view)?,
+            None => Position::at(&view.commit),
         };
         position.clear_failure();
         let (actor, _) = session.actor(None)?;
@@ -176,6 +176,18 @@ impl Add {
     }
 }
 
+/// The position of a sink that is replaced. Refuses one from which nothing can be delivered.
+fn kept(session: &Session, sinks: &Sinks, sink: &Place, view: &View) -> Result<Position> {
+    let position = Position::read(&sinks.position_file(&sink.name))
+        .and_then(|position| pending(session, sink, &position, view).map(|_| position));
+    position.map_err(|error| {
+        error.hint(format!(
+            "jit sink add {} --replace --since-cursor COMMIT … begins after a commit that jit log lists",
+            sink.name
+        ))
+    })
+}
+
 /// One sink as it stands.
 fn shown(session: &Session, sink: &Place, said: String) -> Result<Report> {
     Ok(Report::Sinks(SinkList::of(vec![document(session, sink)], said)))
@@ -184,11 +196,11 @@ fn shown(session: &Session, sink: &Place, said: String) -> Result<Report> {
 /// A sink with how far it has come, and what is wrong with it.
 fn document(session: &Session, sink: &Place) -> SinkDoc {
     let position = Position::read(&Sinks::of(session).position_file(&sink.name));
-    let pending = position.as_ref().map_err(|why| why.message.clone()).and_then(|position| {
-        let view = session.view().map_err(|why| why.message)?;
-        pending(session, sink, position, &view).map_err(|why| why.message)
+    let pending = position.as_ref().map_err(Error::in_a_line).and_then(|position| {
+        let view = session.view().map_err(|why| why.in_a_line())?;
+        pending(session, sink, position, &view).map_err(|why| why.in_a_line())
     });
-    let wrong = sink.require_trust(session).err().map(|why| why.message).or(pending.as_ref().err().cloned());
+    let wrong = sink.require_trust(session).err().map(|why| why.in_a_line()).or(pending.as_ref().err().cloned());
     let mut document = SinkDoc::new(sink, &position.unwrap_or_default(), pending.ok());
     document.error = wrong.or(document.error);
     document
@@ -200,7 +212,7 @@ fn list(session: &Session) -> Result<Report> {
     for name in sinks.names() {
         match sinks.get(&name) {
             Ok(sink) => documents.push(document(session, &sink)),
-            Err(error) => session.notice(error.message),
+            Err(error) => session.notice(error.in_a_line()),
         }
     }
     Ok(Report::Sinks(SinkList::of(documents, String::new())))

@@ -51,10 +51,14 @@ impl Run {
         for name in names {
             all.push(match sinks.get(&name).and_then(|sink| once(session, &sink, interrupted())) {
                 Ok((delivered, error)) => DeliveredTo { name, delivered, error },
-                Err(error) => DeliveredTo { name, delivered: 0, error: Some(error.message) },
+                Err(error) => DeliveredTo { name, delivered: 0, error: Some(error.in_a_line()) },
             });
         }
-        Ok(Report::Delivered(Delivered { count: all.iter().map(|sink| sink.delivered).sum(), sinks: all }))
+        Ok(Report::Delivered(Delivered {
+            count: all.len(),
+            delivered: all.iter().map(|sink| sink.delivered).sum(),
+            sinks: all,
+        }))
     }
 
     /// Delivers for as long as somebody wants it.

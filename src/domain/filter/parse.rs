@@ -123,6 +123,9 @@ fn flag(word: &str, at: usize) -> Result<Flag, Fault> {
     if let Some((_, flag)) = FLAGS.iter().find(|(name, _)| *name == word) {
         return Ok(*flag);
     }
+    if let Some((_, example)) = FIELDS.iter().find(|(name, _)| *name == word) {
+        return Err(Fault::new(at, format!("`{word}` needs a value: {example}")));
+    }
     let known = FLAGS.iter().map(|(name, _)| *name);
     let fields = FIELDS.iter().map(|(name, _)| *name);
     Err(Fault::unknown(at, &format!("`{word}` is not a condition"), word, known.chain(fields)))
@@ -145,6 +148,9 @@ fn condition(field: &str, at: usize, value: &Value, now: Timestamp) -> Result<Co
         "created" => Condition::Time(When::Created, moment(value, now)?),
         "updated" => Condition::Time(When::Updated, moment(value, now)?),
         "completed" => Condition::Time(When::Completed, moment(value, now)?),
+        _ if FLAGS.iter().any(|(name, _)| *name == field) => {
+            return Err(Fault::new(at, format!("`{field}` is a condition by itself and takes no value")));
+        }
         _ => {
             let known = FIELDS.iter().map(|(name, _)| *name);
             return Err(Fault::unknown(at, &format!("`{field}` is not a field"), field, known));
@@ -257,6 +263,8 @@ mod tests {
             ("colour:red", 1, "`colour` is not a field; one of state"),
             ("lable:x", 1, "`lable` is not a field; did you mean `label`?"),
             ("blokked", 1, "`blokked` is not a condition; did you mean `blocked`?"),
+            ("state", 1, "`state` needs a value: state:ready,open"),
+            ("blocked:yes", 1, "`blocked` is a condition by itself"),
             ("label:", 7, "a value is missing"),
             ("label:a,,b", 9, "a value is missing"),
             ("title:\"x", 7, "the quote is not closed"),

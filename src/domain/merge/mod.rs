@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | changed on one side | that side |
 //! | a single value changed on both | the later change |
+//! | what is remembered of a plan | field by field, see `planned.rs` |
 //! | labels, dependencies, context, gates, commits | what either added; a removal wins over an entry left alone, a change over a removal |
 //! | state and claim | see `lifecycle.rs` |
 //! | a finished issue | keeps the dependencies and gates it was finished with |
@@ -15,6 +16,7 @@
 mod blame;
 mod field;
 mod lifecycle;
+mod planned;
 mod repair;
 mod way_back;
 
@@ -104,7 +106,10 @@ fn collections(base: Option<&Issue>, a: Side<'_>, b: Side<'_>, fields: &mut Fiel
     };
     issue.labels = field::set(&base.labels, &x.labels, &y.labels);
     issue.commits = field::set(&base.commits, &x.commits, &y.commits);
-    issue.context = fields.map("context.", &base.context, &x.context, &y.context, |_, _| None);
+    issue.context = match planned::agree(&base.context, &x.context, &y.context, fields) {
+        Some((x, y)) => fields.map("context.", &base.context, &x, &y, |_, _| None),
+        None => fields.map("context.", &base.context, &x.context, &y.context, |_, _| None),
+    };
     issue.comments = union(&x.comments, &y.comments);
     match life.finisher(a, b) {
         // INVARIANT: done means that every gate passed, and nothing was left to wait for.

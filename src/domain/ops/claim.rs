@@ -82,7 +82,7 @@ fn free(draft: &mut Draft<'_>, issue: &Issue, held: &Claim, holder: &Actor) -> D
     if held.by == *holder {
         Err(Refusal::AlreadyHeld { id, claim })
     } else {
-        Err(Refusal::ClaimedByOther { id, claim, actor: holder.clone() })
+        Err(Refusal::ClaimedByOther { id, claim, actor: holder.clone(), to_claim: true })
     }
 }
 

@@ -146,17 +146,20 @@ pub fn delete(draft: &mut Draft<'_>, prefix: &IdPrefix) -> Decision<IssueId> {
         Err(Refusal::IssueDeleted { id, .. }) => return Ok(id),
         other => other?,
     };
-    authorize(draft, &issue)?;
-    let mut dependents = Vec::new();
-    for id in draft.state().dependents(issue.id)? {
-        dependents.push(draft.issue(id)?);
-    }
+    let dependents = draft.state().dependents(issue.id)?;
+    bury(draft, &issue, &dependents)?;
+    Ok(issue.id)
+}
+
+/// Leaves a tombstone of an issue for which these wait.
+pub(super) fn bury(draft: &mut Draft<'_>, issue: &Issue, dependents: &[IssueId]) -> Decision {
+    authorize(draft, issue)?;
+    let dependents: Vec<Issue> = dependents.iter().map(|id| draft.issue(*id)).collect::<Decision<_>>()?;
     if !dependents.is_empty() && !draft.context.force {
         return Err(Refusal::HasDependents { id: issue.id, by: dependents.iter().map(Named::from).collect() });
     }
     for dependent in &dependents {
         draft.emit(dependent.id, Body::DepRemoved(Edge { on: issue.id }))?;
     }
-    draft.emit(issue.id, Body::IssueDeleted(Empty {}))?;
-    Ok(issue.id)
+    draft.emit(issue.id, Body::IssueDeleted(Empty {}))
 }

@@ -37,6 +37,7 @@ fn trespass(draft: &Draft<'_>, issue: &Issue, claim: &Claim) -> Option<Refusal> 
             id: issue.id,
             claim: Box::new(claim.clone()),
             actor: context.actor.clone(),
+            to_claim: false,
         });
     }
     let superseded = context.token_for(issue.id).is_some_and(|token| token != claim.token);

@@ -1,6 +1,6 @@
 //! Undoing: for each event the opposite one, where it has one and nothing since rests on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ use crate::domain::name::{Actor, GateKey};
 use crate::domain::refusal::{Decision, Refusal};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::state::{GateStatus, Outcome, State};
+use crate::domain::table::Entry;
 
 use super::state::{Finish, set_state};
 use super::{claim, config, dep, gate, issue, talk};
@@ -25,12 +26,13 @@ use super::{claim, config, dep, gate, issue, talk};
 /// opposite changes need.
 pub fn undo(draft: &mut Draft<'_>, events: &[Event], before: &dyn Snapshot) -> Decision<Vec<IssueId>> {
     let mut issues: Vec<IssueId> = Vec::new();
+    let mut seen = BTreeSet::new();
     let mut bodies = Vec::new();
     for event in events.iter().rev() {
         let Ok(Some(body)) = event.body() else {
             return Err(final_for_all(event, "it is of a later version", "jit --version"));
         };
-        issues.extend(event.issue.filter(|id| !issues.contains(id)));
+        issues.extend(event.issue.filter(|id| seen.insert(*id)));
         bodies.push((event, body));
     }
     let created: Vec<(&Event, IssueId)> = bodies
@@ -38,6 +40,7 @@ pub fn undo(draft: &mut Draft<'_>, events: &[Event], before: &dyn Snapshot) -> D
         .filter(|(_, body)| matches!(body, Body::IssueCreated(_)))
         .filter_map(|(event, _)| Some((*event, event.issue?)))
         .collect();
+    let made: BTreeSet<IssueId> = created.iter().map(|(_, id)| *id).collect();
     let accompanies = |body: &Body| {
         let is_side = matches!(body, Body::ClaimOverridden(_) | Body::ClaimExpired(_) | Body::GateOverridden(_));
         is_side && events.len() > 1
@@ -46,7 +49,7 @@ pub fn undo(draft: &mut Draft<'_>, events: &[Event], before: &dyn Snapshot) -> D
         draft.undoing(Some(event.id));
         match event.issue {
             // What happened to an issue in the commit that made it goes with the issue.
-            Some(id) if created.iter().any(|(_, new)| *new == id) => {}
+            Some(id) if made.contains(&id) => {}
             _ if accompanies(body) => {}
             Some(id) => of_issue(draft, event, body, id, before)?,
             None => of_tracker(draft, event, body, before)?,
@@ -195,27 +198,33 @@ fn restore(draft: &mut Draft<'_>, id: IssueId) -> Decision {
 
 /// Deletes issues that one commit made and that are as it left them: those first that no other of them waits for.
 fn uncreate(draft: &mut Draft<'_>, events: &[Event], created: Vec<(&Event, IssueId)>) -> Decision {
+    if created.is_empty() {
+        return Ok(());
+    }
+    let mut told: BTreeMap<IssueId, Vec<&Event>> = BTreeMap::new();
+    for event in events {
+        event.issue.into_iter().for_each(|id| told.entry(id).or_default().push(event));
+    }
+    // What each waits for of them, and how many of them wait for it (Kahn's algorithm). There is no circle.
+    let mut waited_for: BTreeMap<IssueId, usize> = created.iter().map(|(_, id)| (*id, 0)).collect();
+    let mut waits: BTreeMap<IssueId, Vec<IssueId>> = BTreeMap::new();
     for (event, id) in &created {
         let issue = draft.issue(*id)?;
-        if !is_as_made(&issue, events) {
+        if !is_as_made(&issue, told.get(id).map_or(&[], Vec::as_slice)) {
             let why = format!("the issue was worked on since, last by {} at {}", issue.updated_by, issue.updated_at);
             return Err(final_for_all(event, &why, format!("jit issue log {}", id.short())));
         }
-    }
-    // How many of them wait for each (Kahn's algorithm). They do not wait for one another in a circle.
-    let mut waited_for: BTreeMap<IssueId, usize> = created.iter().map(|(_, id)| (*id, 0)).collect();
-    let mut waits: BTreeMap<IssueId, Vec<IssueId>> = BTreeMap::new();
-    for (_, id) in &created {
-        let on: Vec<IssueId> =
-            draft.issue(*id)?.dependencies.into_iter().filter(|on| waited_for.contains_key(on)).collect();
+        let on: Vec<IssueId> = issue.dependencies.into_iter().filter(|on| waited_for.contains_key(on)).collect();
         on.iter().for_each(|on| *waited_for.entry(*on).or_default() += 1);
         waits.insert(*id, on);
     }
+    let others = waiting_for(draft, &waited_for)?;
     let made_by: BTreeMap<IssueId, &Event> = created.into_iter().map(|(event, id)| (id, event)).collect();
     let mut free: Vec<IssueId> = waited_for.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
     while let Some(id) = free.pop() {
         draft.undoing(made_by.get(&id).map(|event| event.id));
-        issue::delete(draft, &id.into())?;
+        let issue = draft.issue(id)?;
+        issue::bury(draft, &issue, others.get(&id).map_or(&[], Vec::as_slice))?;
         for on in waits.remove(&id).unwrap_or_default() {
             let left = waited_for.entry(on).or_default();
             *left -= 1;
@@ -227,10 +236,22 @@ fn uncreate(draft: &mut Draft<'_>, events: &[Event], created: Vec<(&Event, Issue
     Ok(())
 }
 
-/// Whether an issue says what it said after the commit with these events, which made it.
-fn is_as_made(issue: &Issue, events: &[Event]) -> bool {
+/// The issues that wait for some, by what they wait for; without those that are among these themselves.
+fn waiting_for(draft: &Draft<'_>, some: &BTreeMap<IssueId, usize>) -> Decision<BTreeMap<IssueId, Vec<IssueId>>> {
+    let mut waiting: BTreeMap<IssueId, Vec<IssueId>> = BTreeMap::new();
+    let table = draft.state().table()?;
+    for issue in table.issues().filter(|issue| !some.contains_key(&issue.id())) {
+        for on in issue.dependencies().map(Entry::id).filter(|on| some.contains_key(on)) {
+            waiting.entry(on).or_default().push(issue.id());
+        }
+    }
+    Ok(waiting)
+}
+
+/// Whether an issue says what it said after the commit with these events about it, which made it.
+fn is_as_made(issue: &Issue, events: &[&Event]) -> bool {
     let mut made = None;
-    for event in events.iter().filter(|event| event.issue == Some(issue.id)) {
+    for event in events {
         let Ok(Some(body)) = event.body() else { return false };
         made = match apply_to_issue(made, event, &body) {
             Ok(after) => Some(after),

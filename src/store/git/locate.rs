@@ -38,7 +38,7 @@ fn explain(start: &Path, git_dir: Option<&Path>, why: &gix::Error) -> StoreError
     if why.is_permission_denied() || is_foreign(&place) {
         return StoreError::ForeignOwner(place.display().to_string());
     }
-    StoreError::Unsupported(format!("the repository at {} could not be opened: {why}", place.display()))
+    StoreError::Unopenable { place, why: why.to_string() }
 }
 
 /// Whether a repository at or above `place` belongs to another user.

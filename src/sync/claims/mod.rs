@@ -130,7 +130,7 @@ fn refuse_held_here(session: &Session, id: &IdPrefix, holder: &Actor) -> Result<
         return Ok(());
     }
     let claim = Box::new(ticket.as_claim());
-    Err(Refusal::ClaimedByOther { id: issue.id, claim, actor: holder.clone() }.into())
+    Err(Refusal::ClaimedByOther { id: issue.id, claim, actor: holder.clone(), to_claim: true }.into())
 }
 
 /// Whether the remote says that the holder of an issue, whose claim was made there, still holds it.
@@ -314,7 +314,7 @@ impl Attempt<'_> {
         let issue = session.view()?.state.issue(id).map_err(StoreError::from)?;
         if ticket.holds(issue.as_ref(), session.now()) && !self.manners.force {
             let claim = Box::new(ticket.as_claim());
-            return Err(Refusal::ClaimedByOther { id, claim, actor: self.terms.holder.clone() }.into());
+            return Err(Refusal::ClaimedByOther { id, claim, actor: self.terms.holder.clone(), to_claim: true }.into());
         }
         Ok(Some(ticket.generation))
     }
@@ -354,7 +354,8 @@ impl Attempt<'_> {
 fn taken(issue: &Issue, actor: &Actor) -> Error {
     match &issue.claim {
         Some(claim) => {
-            Refusal::ClaimedByOther { id: issue.id, claim: Box::new(claim.clone()), actor: actor.clone() }.into()
+            let (id, claim) = (issue.id, Box::new(claim.clone()));
+            Refusal::ClaimedByOther { id, claim, actor: actor.clone(), to_claim: true }.into()
         }
         None => Refusal::NotClaimable { id: issue.id, state: issue.state }.into(),
     }

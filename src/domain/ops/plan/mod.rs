@@ -66,27 +66,32 @@ pub fn apply(draft: &mut Draft<'_>, plan: &Plan) -> Decision<Outcome> {
         .collect();
     let wishes = Resolver::new(draft, plan, &ids).wishes()?;
     let mut known_wishes: BTreeMap<usize, Known> = BTreeMap::new();
+    let mut refused = Refused::default();
     // What is let go goes first, so that an edge may be turned round.
     for (number, wish) in wishes.iter().enumerate().filter(|(_, wish)| known.contains_key(wish.planned.key.as_str())) {
-        let before = draft.issue(wish.id)?.context.get(BASE).and_then(|base| parse(base));
+        let issue = draft.issue(wish.id)?;
+        let before = issue.context.get(BASE).and_then(|base| parse(base));
         if before.as_ref() == Some(&wish.base) {
             continue;
         }
         // Where nothing is remembered, the plan is right about values, and adds to what there are several of.
         let before = before.unwrap_or_default();
-        let issue = draft.issue(wish.id)?;
-        issue::change(draft, &issue, &edit(wish, &before))?;
-        let_go(draft, wish, &before)?;
+        let edited = issue::change(draft, &issue, &edit(wish, &before)).and_then(|()| let_go(draft, wish, &before));
+        refused.note(number, edited)?;
         known_wishes.insert(number, Known { changes: changed(&before, &wish.base), before });
     }
+    refused.end()?;
     let mut outcome = Outcome::default();
-    for wish in wishes.iter().filter(|wish| !known.contains_key(wish.planned.key.as_str())) {
-        create(draft, wish)?;
+    for (number, wish) in wishes.iter().enumerate().filter(|(_, wish)| !known.contains_key(wish.planned.key.as_str())) {
+        refused.note(number, create(draft, wish))?;
     }
+    refused.end()?;
     for (number, Known { before, .. }) in &known_wishes {
         let wish = &wishes[*number];
-        take_up(draft, wish, before).map_err(|refusal| placed(refusal, *number, wish))?;
+        let taken = take_up(draft, wish, before).map_err(|refusal| placed(refusal, *number, wish));
+        refused.note(*number, taken)?;
     }
+    refused.end()?;
     for (number, wish) in wishes.iter().enumerate() {
         let known_as = known_wishes.get(&number);
         let (action, changes) = match (known.contains_key(wish.planned.key.as_str()), known_as) {
@@ -96,13 +101,46 @@ pub fn apply(draft: &mut Draft<'_>, plan: &Plan) -> Decision<Outcome> {
         };
         let parent_is_new = known_as.is_none_or(|known| known.before.parent != wish.base.parent);
         if action != Action::Unchanged && parent_is_new {
-            join_parent(draft, wish).map_err(|refusal| placed(refusal, number, wish))?;
+            let joined = join_parent(draft, wish).map_err(|refusal| placed(refusal, number, wish));
+            refused.note(number, joined)?;
         }
         outcome.issues.push(Applied { key: wish.planned.key.to_string(), id: wish.id, action, changes });
     }
+    refused.end()?;
     let keys: BTreeSet<&str> = plan.issues.iter().map(|planned| planned.key.as_str()).collect();
     outcome.missing = known.into_iter().filter(|(key, _)| !keys.contains(key.as_str())).collect();
     Ok(outcome)
+}
+
+/// What rules are against, of one step for all issues: each is told, not only the first.
+#[derive(Default)]
+struct Refused {
+    rules: Vec<(usize, Refusal)>,
+    misfits: Vec<Misfit>,
+}
+
+impl Refused {
+    /// Keeps what was said of an issue. What is no matter of the plan ends it at once.
+    fn note(&mut self, number: usize, outcome: Decision) -> Decision {
+        match outcome {
+            Ok(()) => {}
+            Err(Refusal::Plan(misfits)) => self.misfits.extend(misfits),
+            Err(refusal @ Refusal::Unreadable(_)) => return Err(refusal),
+            Err(refusal) => self.rules.push((number, refusal)),
+        }
+        Ok(())
+    }
+
+    /// Refuses the plan when a step was refused: what comes after it would only complain of that.
+    fn end(&mut self) -> Decision {
+        if !self.misfits.is_empty() {
+            return Err(Refusal::Plan(std::mem::take(&mut self.misfits)));
+        }
+        match self.rules.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::OfPlan(std::mem::take(&mut self.rules))),
+        }
+    }
 }
 
 /// The living issues that carry marks of this plan, by key. Of several with one key the oldest counts.
