@@ -54,14 +54,18 @@ impl Apply {
         let made = if self.dry_run {
             let mut state = None;
             let rehearsed = session.rehearse("apply", &self.force.manners(), |draft| {
-                outcome = apply(draft, &document.plan).inspect_err(|why| refusal = Some(why.clone()))?;
+                let applied = apply(draft, &document.plan);
+                refusal = applied.as_ref().err().cloned();
+                outcome = applied?;
                 state = Some(draft.state().clone());
                 Ok(())
             });
             rehearsed.map(|tip| (tip, state.expect("a rehearsal that went well has a state")))
         } else {
             let changed = session.change("apply", &self.force.manners(), |draft| {
-                outcome = apply(draft, &document.plan).inspect_err(|why| refusal = Some(why.clone()))?;
+                let applied = apply(draft, &document.plan);
+                refusal = applied.as_ref().err().cloned();
+                outcome = applied?;
                 Ok(outcome.issues.iter().map(|issue| issue.id).collect())
             });
             changed.map(|change| {

@@ -3,6 +3,7 @@
 mod apply;
 mod at;
 mod blame;
+mod colour;
 mod common;
 mod complete;
 mod config;

@@ -60,8 +60,8 @@ fn explain(why: &clap::Error, args: &[OsString], path: Option<&OsStr>) -> Error 
     let suggestion = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue]
         .into_iter()
         .find_map(text);
-    let suggestion = match text(ContextKind::InvalidSubcommand) {
-        Some(given) => near_plugin(&given, suggestion.as_deref(), path).or(suggestion),
+    let suggestion = match text(ContextKind::InvalidSubcommand).filter(|_| command_of(args) == "jit") {
+        Some(given) => elsewhere(&given).or_else(|| near_plugin(&given, suggestion.as_deref(), path)).or(suggestion),
         None => suggestion,
     };
     let hint = match suggestion {
@@ -69,6 +69,16 @@ fn explain(why: &clap::Error, args: &[OsString], path: Option<&OsStr>) -> Error 
         None => format!("{} --help", command_of(args)),
     };
     Error::new(Class::Usage, "usage", message).hint(hint).details(json!({ "argument": text(ContextKind::InvalidArg) }))
+}
+
+/// The commands of this name that stand below another word: `jit issue delete` for `delete`.
+fn elsewhere(given: &str) -> Option<String> {
+    let root = super::Cli::command();
+    let has =
+        |noun: &&clap::Command| !noun.is_hide_set() && noun.get_subcommands().any(|verb| verb.get_name() == given);
+    let found: Vec<String> =
+        root.get_subcommands().filter(has).map(|noun| format!("jit {} {given}", noun.get_name())).collect();
+    (!found.is_empty() && found.len() <= 3).then(|| found.join(" or "))
 }
 
 /// The plugin that may have been meant, unless the command that is suggested is nearer.

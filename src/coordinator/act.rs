@@ -91,6 +91,7 @@ impl Coordinator {
             let mut subjects = Vec::new();
             for change in changes {
                 // An issue that cannot be read holds nothing else up.
+                // INVARIANT: each of these reads its issue before it records anything: what fails has recorded nothing.
                 if let Ok(Some(issue)) = apply(draft, change, most) {
                     subjects.push(issue);
                 }

@@ -12,7 +12,7 @@ use super::Report;
 use super::text::{Text, clean};
 
 /// When to use colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colour {
     /// On a terminal, unless `color.ui` or `NO_COLOR` says otherwise.
     #[default]

@@ -329,6 +329,10 @@ fn first_guesses_work() {
     assert_eq!(repo.issue(&id)["state"], "done");
     let output = repo.jit(&["isue", "list"]).code(2);
     assert!(output.stderr.contains("did you mean issue?"), "{output:#?}");
+    let output = repo.jit(&["delete", &id]).code(2);
+    assert!(output.stderr.contains("did you mean jit issue delete?"), "{output:#?}");
+    let output = repo.jit(&["define", "x"]).code(2);
+    assert!(output.stderr.contains("did you mean jit gate define?"), "{output:#?}");
     let output = repo.jit(&["issue", "list", "--stat", "open"]).code(2);
     assert!(output.stderr.contains("did you mean --state?"), "{output:#?}");
 }

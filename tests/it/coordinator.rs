@@ -177,7 +177,7 @@ fn agents_outlive_a_coordinator_that_is_killed_and_are_found_again() {
     let pool = Pool::new().agent("w", 2, &format!("while [ ! -e ../go ]; do echo .; sleep 0.05; done; {DONE}"));
     let ids = [pool.repo.ready("one"), pool.repo.ready("two"), pool.repo.ready("three")];
     let first = pool.start();
-    until("two are at work", || pool.count("in_progress") == 2);
+    pool.until_at_work(2);
     pool.repo.command("kill").args(["-KILL", &first.to_string()]).status().unwrap();
     until("it is gone", || pool.repo.out(&["coordinator", "status"]).starts_with("Status: Not running"));
     let second = pool.start();
@@ -196,7 +196,7 @@ fn what_ended_while_no_coordinator_ran_is_settled_by_the_next() {
     let pool = Pool::new().agent("w", 2, "while [ ! -e ../go ]; do echo .; sleep 0.05; done; [ -e ../again ] || { touch ../again; exit 1; }; jit issue update \"$1\" --state done");
     let id = pool.repo.ready("work");
     pool.start();
-    until("it is at work", || pool.count("in_progress") == 1);
+    pool.until_at_work(1);
     pool.repo.jit(&["coordinator", "stop"]).ok();
     std::fs::write(pool.repo.outside().join("go"), "").unwrap();
     until("the agent is gone", || pool.processes().is_empty());
@@ -247,7 +247,7 @@ fn stop_leaves_agents_at_work_and_kill_agents_gives_their_work_back() {
     assert_eq!(pool.repo.issue(&id)["failures"], json!(null));
     pool.assert_quiet();
     pool.start();
-    until("it is at work again", || pool.count("in_progress") == 1);
+    pool.until_at_work(1);
     assert_eq!(pool.repo.out(&["coordinator", "stop", "--kill-agents"]), "Coordinator stopped");
     pool.assert_quiet();
 }

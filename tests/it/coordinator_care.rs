@@ -13,7 +13,7 @@ fn what_may_be_secret_is_for_its_owner_alone() {
     let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
     pool.repo.ready("work");
     pool.start();
-    until("it is at work", || pool.count("in_progress") == 1);
+    pool.until_at_work(1);
     let mode = |path: &str| std::fs::metadata(pool.repo.path().join(path)).unwrap().permissions().mode() & 0o077;
     assert_eq!(mode(".git/jit-coordinator"), 0);
     assert_eq!(mode(".git/jit-coordinator/last-coordinator.json"), 0);
@@ -29,7 +29,7 @@ fn a_copy_of_the_repository_leaves_the_agents_of_the_original_alone() {
     let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
     let id = pool.repo.ready("work");
     pool.start();
-    until("it is at work", || pool.count("in_progress") == 1);
+    pool.until_at_work(1);
     pool.repo.command("cp").args(["-a", ".", "../copy"]).status().unwrap();
     let copy = pool.repo.beside("copy");
     copy.jit(&["coordinator", "once"]).ok();
@@ -129,7 +129,7 @@ fn who_looks_takes_nothing_away_that_it_cannot_read() {
     let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
     let id = pool.repo.ready("work");
     pool.start();
-    until("it is at work", || pool.count("in_progress") == 1);
+    pool.until_at_work(1);
     pool.repo.jit(&["coordinator", "stop"]).ok();
     let record = pool.left().into_iter().find(|file| file.extension().is_some_and(|kind| kind == "json")).unwrap();
     let whole = std::fs::read_to_string(&record).unwrap();
@@ -151,7 +151,7 @@ fn locks_of_whoever_starts_a_coordinator_are_not_held_by_it() {
     for _ in 0..2 {
         pool.repo.command("flock").args(["--nonblock", "../lock", "jit", "coordinator", "once"]).status().unwrap();
     }
-    until("it is at work", || pool.processes().len() >= 2);
+    pool.until_at_work(1);
     let free = pool.repo.command("flock").args(["--nonblock", "../lock", "true"]).status().unwrap();
     assert!(free.success());
     pool.go();
@@ -247,7 +247,7 @@ fn agents_are_ended_though_somebody_else_had_the_place_meanwhile() {
     let pool = Pool::new().agent("w", 1, UNTIL_GO);
     let id = pool.repo.ready("work");
     pool.repo.jit(&["coordinator", "once"]).ok();
-    until("it is at work", || pool.processes().len() >= 2);
+    pool.until_at_work(1);
     let lock = locked(&pool);
     let free = std::thread::spawn(|| {
         std::thread::sleep(Duration::from_secs(1));

@@ -90,7 +90,7 @@ fn agents_are_ended_also_when_the_configuration_is_faulty() {
     let pool = Pool::new().agent("w", 1, UNTIL_GO);
     let id = pool.repo.ready("work");
     pool.repo.jit(&["coordinator", "once"]).ok();
-    until("it is at work", || pool.processes().len() >= 2);
+    pool.until_at_work(1);
     pool.repo.write(".jit/coordinator.json", "{");
     pool.repo.jit(&["coordinator", "stop", "--kill-agents"]).ok();
     assert_eq!(pool.repo.issue(&id)["state"], "ready");

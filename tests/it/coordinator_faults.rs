@@ -112,7 +112,7 @@ fn everything_killed_at_once_as_by_a_reboot_is_settled_by_the_next_start() {
     pool.repo.ready("one");
     pool.repo.ready("two");
     let daemon = pool.start();
-    until("two are at work", || pool.processes().len() >= 4);
+    pool.until_at_work(2);
     kill_all(&pool, daemon);
     pool.go();
     pool.start();
@@ -125,7 +125,7 @@ fn a_claim_whose_agent_was_never_started_is_given_back_at_the_next_start() {
     let pool = Pool::new().agent("w", 1, &format!("{UNTIL_GO}; {DONE}"));
     let id = pool.repo.ready("work");
     let daemon = pool.start();
-    until("it is at work", || pool.count("in_progress") == 1);
+    pool.until_at_work(1);
     // As if the coordinator had been killed between the claim and the start of the agent.
     kill_all(&pool, daemon);
     for file in pool.left() {
@@ -165,7 +165,7 @@ fn a_repository_that_is_moved_takes_its_agents_along() {
     let pool = Pool::of(repo).agent("w", 1, &script);
     let id = pool.repo.ready("work");
     let first = pool.start();
-    until("it is at work", || pool.count("in_progress") == 1);
+    pool.until_at_work(1);
     std::fs::rename(pool.repo.path(), moved.path()).unwrap();
     until("the coordinator has ended", || !std::path::Path::new(&format!("/proc/{first}")).exists());
     moved.jit(&["coordinator", "start"]).ok();

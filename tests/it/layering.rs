@@ -31,7 +31,7 @@ fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
 const HOMES: &[(&str, &[&str])] = &[
     ("gix::", &["store/git/"]),
     ("flate2", &["store/git/"]),
-    ("clap::", &["cli/", "report/printer.rs"]),
+    ("clap::", &["cli/"]),
     ("petgraph", &["domain/graph.rs"]),
     ("glob::", &["domain/filter/", "domain/settings.rs", "hooks/push.rs"]),
     ("signal_hook", &["environment.rs"]),

@@ -58,6 +58,7 @@ mod seed;
 mod setting_up;
 mod simulation;
 mod sinks;
+mod sinks_served;
 mod support;
 mod surface;
 mod syncing;

@@ -83,7 +83,7 @@ pub struct Verdicts {
 }
 
 /// What somebody did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Work {
     /// Claims that were made.
     pub claimed: usize,
@@ -99,10 +99,26 @@ pub struct Work {
     pub silent: usize,
     /// Claims that gave way to another.
     pub lost: usize,
-    /// How long issues were held, all together, in milliseconds.
-    pub held_ms: u64,
     /// Issues that are held at the end.
     pub holding: usize,
+    /// How long issues were held, all together, in milliseconds.
+    pub held_ms: u64,
+}
+
+impl Work {
+    /// Each count with its name.
+    pub fn all(&self) -> [(&'static str, usize); 8] {
+        [
+            ("claimed", self.claimed),
+            ("completed", self.completed),
+            ("failed", self.failed),
+            ("handed_off", self.handed_off),
+            ("abandoned", self.abandoned),
+            ("silent", self.silent),
+            ("lost", self.lost),
+            ("holding", self.holding),
+        ]
+    }
 }
 
 impl Metrics {

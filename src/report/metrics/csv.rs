@@ -32,10 +32,10 @@ pub fn csv(metrics: &Metrics) -> String {
     }
     for agent in &metrics.agents {
         let name = agent.agent.as_str();
-        for (part, count) in agent.all() {
+        for (part, count) in agent.work.all() {
             lines.number("agent_issues", name, part, count);
         }
-        lines.put(["agent_held_seconds", name, "", &(agent.held_ms as f64 / 1000.0).to_string()]);
+        lines.put(["agent_held_seconds", name, "", &(agent.work.held_ms as f64 / 1000.0).to_string()]);
         lines.put(["agent_load", name, "", &agent.load.to_string()]);
     }
     let bytes = lines.writer.into_inner().expect("writing into memory does not fail");

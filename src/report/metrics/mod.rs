@@ -85,42 +85,11 @@ pub struct GateFigures {
 pub struct AgentFigures {
     /// Who.
     pub agent: Actor,
-    /// Claims that were made.
-    pub claimed: usize,
-    /// Issues that became done while they were held.
-    pub completed: usize,
-    /// Given back as failed.
-    pub failed: usize,
-    /// Given back for others to go on.
-    pub handed_off: usize,
-    /// Given up.
-    pub abandoned: usize,
-    /// Claims that ended because the holder fell silent, or the lease ran out.
-    pub silent: usize,
-    /// Claims that gave way to another.
-    pub lost: usize,
-    /// Issues that are held at the end.
-    pub holding: usize,
-    /// How long issues were held, all together, in milliseconds.
-    pub held_ms: u64,
+    /// What.
+    #[serde(flatten)]
+    pub work: Work,
     /// How many issues were held at once, on average.
     pub load: f64,
-}
-
-impl AgentFigures {
-    /// Each count with its name.
-    fn all(&self) -> [(&'static str, usize); 8] {
-        [
-            ("claimed", self.claimed),
-            ("completed", self.completed),
-            ("failed", self.failed),
-            ("handed_off", self.handed_off),
-            ("abandoned", self.abandoned),
-            ("silent", self.silent),
-            ("lost", self.lost),
-            ("holding", self.holding),
-        ]
-    }
 }
 
 impl Metrics {
@@ -140,15 +109,7 @@ impl Metrics {
         };
         let agent = |(agent, work): (&Actor, &Work)| AgentFigures {
             agent: agent.clone(),
-            claimed: work.claimed,
-            completed: work.completed,
-            failed: work.failed,
-            handed_off: work.handed_off,
-            abandoned: work.abandoned,
-            silent: work.silent,
-            lost: work.lost,
-            holding: work.holding,
-            held_ms: work.held_ms,
+            work: *work,
             load: rate(work.held_ms as f64 / 1000.0),
         };
         Self {
@@ -240,7 +201,8 @@ impl Metrics {
         if !self.agents.is_empty() {
             let heads = ["agent", "claimed", "done", "failed", "silent", "lost", "holds", "load"].map(str::to_owned);
             let agent = |agent: &AgentFigures| {
-                let counts = [agent.claimed, agent.completed, agent.failed, agent.silent, agent.lost, agent.holding];
+                let work = &agent.work;
+                let counts = [work.claimed, work.completed, work.failed, work.silent, work.lost, work.holding];
                 let [claimed, done, failed, silent, lost, holds] = counts.map(|count| count.to_string());
                 let load = format!("{:.2}", agent.load);
                 [clean(agent.agent.as_str()), claimed, done, failed, silent, lost, holds, load]

@@ -91,7 +91,7 @@ impl Families {
     fn agents(&mut self, metrics: &Metrics) {
         self.family("jit_agent_issues", "What became of the issues that somebody held.");
         for agent in &metrics.agents {
-            for (what, count) in agent.all() {
+            for (what, count) in agent.work.all() {
                 self.sample("jit_agent_issues", &[("agent", agent.agent.as_str()), ("what", what)], count as f64);
             }
         }

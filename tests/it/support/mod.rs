@@ -2,6 +2,7 @@
 
 pub mod committing;
 mod fleet;
+pub mod game;
 pub mod gated;
 pub mod memory;
 mod output;

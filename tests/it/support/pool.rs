@@ -117,6 +117,15 @@ impl Pool {
         started_with(&wanted)
     }
 
+    /// Waits until so many agents run, each below the process that runs it and has read what is written down for it.
+    #[track_caller]
+    pub fn until_at_work(&self, agents: usize) {
+        let is_waiting = |(_, words): &(u32, String)| words.starts_with("sleep ");
+        until("they are at work", || {
+            self.processes().iter().filter(|process| !is_waiting(process)).count() >= 2 * agents
+        });
+    }
+
     /// Whether nothing runs any more, nothing is held, and nothing is remembered of it.
     #[track_caller]
     pub fn assert_quiet(&self) {
