@@ -43,7 +43,7 @@ fn open(path: &Path) -> io::Result<File> {
     let open = || OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
     open().or_else(|why| match why.kind() {
         // A lock needs no more than reading, which is all that another user's file may allow.
-        io::ErrorKind::PermissionDenied => File::open(path),
+        io::ErrorKind::PermissionDenied => File::open(path).map_err(|_| why),
         _ => {
             fs::create_dir_all(path.parent().unwrap_or(path))?;
             open()

@@ -23,6 +23,7 @@
 
 pub mod cli;
 pub mod coordinator;
+mod document;
 pub mod domain;
 pub mod environment;
 pub mod error;

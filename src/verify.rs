@@ -50,6 +50,9 @@ pub struct Row {
     pub why: Option<String>,
     /// The gates that were asked.
     pub gates: Vec<Asking>,
+    /// Whether it names an issue that is not here.
+    #[serde(skip)]
+    names_unknown: bool,
 }
 
 /// A gate of an issue, asked about the tree of a commit.
@@ -89,7 +92,9 @@ impl Row {
     /// What to do about it.
     pub fn way_out(&self) -> String {
         let gate = self.gates.iter().find_map(|gate| gate.hint.clone());
-        gate.unwrap_or_else(|| "name the issue in the message: git commit --amend".to_owned())
+        let otherwise =
+            if self.names_unknown { "jit sync" } else { "name the issue in the message: git commit --amend" };
+        gate.unwrap_or_else(|| otherwise.to_owned())
     }
 }
 
@@ -152,6 +157,7 @@ fn look(session: &Session, view: &View, commits: &[Named], asked: &Asked) -> Res
         for name in &named.issues {
             let found = name.parse::<IdPrefix>().ok().and_then(|prefix| resolve(&view.state, &prefix).ok());
             let Some(issue) = found else {
+                row.names_unknown = true;
                 let before = row.why.take().map_or_else(String::new, |why| format!("{why}; "));
                 (row.ok, row.why) = (false, Some(format!("{before}names the issue {name}, which is not here")));
                 continue;
@@ -192,6 +198,7 @@ fn begin(named: &Named) -> Row {
         ok: true,
         why: None,
         gates: Vec::new(),
+        names_unknown: false,
     }
 }
 

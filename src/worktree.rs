@@ -109,9 +109,9 @@ pub fn plan(store: &GitStore, id: IssueId, chosen: Option<&Path>) -> Result<Path
             let path = chosen.map_or_else(|| usual_place(store, id), Ok)?;
             let taken = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file();
             if taken {
-                let message = format!("{} exists already", path.display());
+                let message = format!("{} exists already; name another place", path.display());
                 return Err(Error::new(Class::Exists, "path_exists", message)
-                    .hint(format!("jit worktree add {} PATH, with another place", id.short())));
+                    .hint(format!("jit worktree add {} PATH", id.short())));
             }
             Ok(path)
         }
@@ -170,7 +170,8 @@ pub fn work_in(found: &Found) -> Result<Option<String>> {
 ///
 /// To be asked only when [`work_in`] finds nothing; git itself looks once more.
 pub fn remove(store: &GitStore, found: &Found) -> Result<bool> {
-    let git = store.git();
+    // Not in the work tree at hand: it may be the one that goes.
+    let git = Git::in_repository(store.common_dir());
     match found.tree.half_made || found.tree.gone {
         true => git.remove_worktree(&found.tree.path)?,
         false => git.remove_clean_worktree(&found.tree.path)?,

@@ -129,7 +129,7 @@ fn faulty(file: &str, problems: Vec<Problem>) -> Error {
         })
         .collect();
     Error::new(Class::Usage, "invalid_plan", lines.join("\n"))
-        .hint("jit apply --schema prints the form of a plan")
+        .hint("jit apply --schema")
         .details(serde_json::json!({ "file": name, "problems": details }))
 }
 

@@ -11,6 +11,7 @@ use crate::domain::limits::TEXT_BYTES;
 use crate::domain::name::Label;
 use crate::domain::plan::RESERVED;
 use crate::domain::snapshot::{Read, Snapshot};
+use crate::domain::text::shortened;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
 use crate::report::issue::{Changed, IssueDoc, IssueRef, say};
@@ -47,7 +48,7 @@ impl FilterArg {
     pub fn read(&self, session: &Session) -> Result<Option<Filter>> {
         let Some(text) = &self.filter else { return Ok(None) };
         filter::parse(text, session.now()).map(Some).map_err(|fault| {
-            Error::new(Class::Usage, "invalid_filter", format!("the filter `{text}`, {fault}"))
+            Error::new(Class::Usage, "invalid_filter", format!("the filter `{}`, {fault}", shortened(text, 60)))
                 .hint("jit help filters")
                 .details(serde_json::json!({ "filter": text, "at": fault.at, "why": fault.why }))
         })

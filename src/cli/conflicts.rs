@@ -39,7 +39,7 @@ impl Conflicts {
             let found = find(session, &view, usize::MAX, &|conflict| conflict.event == event)?;
             let found = found.into_iter().next().ok_or_else(|| {
                 Error::new(Class::NotFound, "event_not_found", format!("no merge has an event {event}"))
-                    .hint("jit conflicts lists them")
+                    .hint("jit conflicts")
             })?;
             let fields = vec![("lost".to_owned(), found.lost)];
             return Ok(Report::Fields(crate::report::issue::Fields { fields }));

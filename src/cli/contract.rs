@@ -244,7 +244,7 @@ pub const CONTRACTS: &[Contract] = &[
 
 /// A line of an agent's log.
 fn log_line() -> Value {
-    json!({ "type": "object", "properties": { "line": { "type": "string" } } })
+    json!({ "type": "object", "properties": { "line": { "type": "string" } }, "required": ["line"] })
 }
 
 /// A document that says nothing.

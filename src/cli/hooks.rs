@@ -83,6 +83,10 @@ impl Hooks {
         };
         match self {
             Hooks::Install(Install { force, server: false }) => {
+                if session.store.work_tree().is_none() {
+                    session
+                        .notice("these serve the work trees of this repository; --server judges what is pushed to it");
+                }
                 report(hooks::install(session, hooks::HOOKS, force)?, "the hooks are in")
             }
             Hooks::Install(Install { force, server: true }) => {
@@ -131,6 +135,10 @@ fn status(session: &Session) -> Result<Report> {
         folder: probe.folder.display().to_string(),
         reached,
         count: hooks.len(),
+        way_out: match hooks.iter().any(|hook| !hook.reached && hooks::SERVER_HOOKS.contains(&hook.hook.as_str())) {
+            true => "jit hooks install --server",
+            false => "jit hooks install",
+        },
         hooks,
     }))
 }

@@ -85,7 +85,7 @@ impl Init {
         let remote = Remote::called(session, &name)?;
         let adopted = sync::adopt(session, &remote).map_err(|why| match why.code {
             // That there is no tracker must be known, not assumed: two that begin apart are harder to follow.
-            "remote_unreachable" => why.hint("jit init --no-remote, to begin without it"),
+            "remote_unreachable" => why.hint("jit init --no-remote"),
             _ => why,
         })?;
         Ok(adopted.then_some(name))

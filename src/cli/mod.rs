@@ -46,6 +46,7 @@ use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::domain::name::{Actor, OpId};
@@ -93,7 +94,7 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "KEY", help_heading = "Global options")]
     op_id: Option<OpId>,
     /// Describe every command, its arguments, output and exit codes as JSON
-    #[arg(long, exclusive = true)]
+    #[arg(long)]
     schema: bool,
     #[command(subcommand)]
     command: Option<Command>,
@@ -277,6 +278,11 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
     };
     let paging = Paging { own: environment.pager.clone(), dir: cli.dir.clone().unwrap_or_else(|| PathBuf::from(".")) };
     let mut printer = Printer::new(cli.json, cli.quiet, cli.color, plain).with_pager((!cli.no_pager).then_some(paging));
+    if cli.schema && cli.command.is_some() {
+        let stray =
+            Cli::command().error(ErrorKind::ArgumentConflict, "--schema describes every command, and stands alone");
+        return usage::answer(&stray, args, plain, None);
+    }
     if cli.schema {
         return printer.report(Report::Schema(reference::schema()), system_clock());
     }
@@ -290,7 +296,7 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
     };
     match cli.command {
         None => usage::answer(
-            &Cli::command().error(clap::error::ErrorKind::MissingSubcommand, "a command is missing"),
+            &Cli::command().error(ErrorKind::MissingSubcommand, "a command is missing"),
             args,
             plain,
             None,

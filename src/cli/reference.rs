@@ -53,7 +53,8 @@ pub fn schema() -> Value {
                 "hint": { "type": ["string", "null"] },
                 "retryable": { "type": "boolean" },
                 "details": { "type": "object" },
-            } } },
+            }, "required": ["code", "message", "hint", "retryable", "details"] } },
+            "required": ["error"],
         },
     })
 }
@@ -74,7 +75,7 @@ fn describe(words: &str, command: &Command) -> Value {
 }
 
 fn exit_codes(promise: &Contract) -> Vec<u8> {
-    let mut codes = vec![0, Class::Unexpected.exit_code(), Class::Usage.exit_code()];
+    let mut codes = vec![0, Class::Unexpected.exit_code(), Class::Usage.exit_code(), Class::Outside.exit_code()];
     codes.extend(promise.errors.iter().map(|class| class.exit_code()));
     codes.sort_unstable();
     codes.dedup();

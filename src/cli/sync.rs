@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::domain::text::quoted;
 use crate::domain::time::parse_duration;
 use crate::error::{Class, Error, Result};
 use crate::report::Report;
@@ -112,7 +113,7 @@ impl Merge {
 fn no_tracker(error: Error, name: &str) -> Error {
     match error.code {
         "remote_unusable" => Error::new(Class::Refused, "no_tracker", error.message)
-            .hint(format!("git log --oneline {name} shows what it is"))
+            .hint(format!("git log --oneline {}", quoted(name)))
             .details(error.details),
         _ => error,
     }

@@ -94,7 +94,7 @@ impl Undo {
         let commit = commit.map_err(|error| match wanted {
             Wanted::Newest(_) if ["not_undoable", "changed_since"].contains(&error.code) => {
                 let look = error.hint.clone().unwrap_or_else(|| "jit log".to_owned());
-                error.hint(format!("{look}; jit undo COMMIT takes back an earlier change"))
+                error.hint(format!("{look}; jit undo COMMIT"))
             }
             _ => error,
         })?;

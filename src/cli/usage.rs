@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::json;
 
 use crate::domain::name::nearest;
+use crate::domain::text::shortened;
 use crate::environment::system_clock;
 use crate::error::{Class, Error};
 use crate::plugins;
@@ -15,6 +16,8 @@ use crate::report::{Colour, Printer, Report};
 
 /// The most characters of a message: an argument may be of any length.
 const LONGEST: usize = 400;
+/// The most characters of a value that is told back.
+const LONGEST_VALUE: usize = 60;
 
 /// Answers a command line that was not taken: help and version on stdout, everything else as an error.
 pub fn answer(why: &clap::Error, args: &[OsString], plain: bool, path: Option<&OsStr>) -> u8 {
@@ -40,17 +43,17 @@ pub fn answer(why: &clap::Error, args: &[OsString], plain: bool, path: Option<&O
 }
 
 fn explain(why: &clap::Error, args: &[OsString], path: Option<&OsStr>) -> Error {
-    let rendered = why.render().to_string();
+    let mut rendered = why.render().to_string();
+    if let Some(ContextValue::String(value)) = why.get(ContextKind::InvalidValue) {
+        rendered = rendered.replace(value.as_str(), &shortened(value, LONGEST_VALUE));
+    }
     let first = match why.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => "a command is missing",
         _ => rendered.strip_prefix("error: ").unwrap_or(&rendered),
     };
     // What follows the first paragraph is usage, which the hint stands for.
     let message = first.split("\n\n").next().unwrap_or(first).lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    let message = match message.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message,
-    };
+    let message = shortened(&message, LONGEST);
     let text = |kind| match why.get(kind) {
         Some(ContextValue::String(value)) => Some(value.clone()),
         // Of several suggestions the best stands last.

@@ -107,7 +107,7 @@ impl Wait {
     fn waited(&self, issues: Vec<Issue>) -> Waited {
         let issues: Vec<WaitedIssue> =
             issues.into_iter().map(|issue| WaitedIssue::new(&issue, self.is_there(&issue))).collect();
-        Waited { count: issues.iter().filter(|issue| issue.reached).count(), issues }
+        Waited { count: issues.len(), issues }
     }
 
     fn states(&self) -> String {

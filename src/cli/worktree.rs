@@ -165,7 +165,11 @@ impl Rm {
             Some(acting) => release(session, acting, "its worktree was taken away")?,
             None => false,
         };
+        let stands_in_it = session.store.work_tree().is_some_and(|top| top == found.tree.path);
         let branch_deleted = worktree::remove(&session.store, &found)?;
+        if stands_in_it {
+            session.notice("the folder you stand in is gone");
+        }
         let actor = found.acting.map(|acting| acting.actor);
         Ok(Report::Worktree(Made::gone(&issue, path, actor, released, branch_deleted)))
     }
@@ -182,7 +186,7 @@ impl Rm {
             return Ok(());
         }
         let message = format!("an agent is at work in {}", found.tree.path.display());
-        Err(Error::new(Class::Refused, "worktree_in_use", message).hint("jit coordinator agents shows which"))
+        Err(Error::new(Class::Refused, "worktree_in_use", message).hint("jit coordinator agents"))
     }
 }
 

@@ -142,6 +142,31 @@ impl Coordinator {
         running.collect()
     }
 
+    /// Takes note of agents that cannot be started, for as long as nothing of them runs.
+    pub(super) fn note_unstarted(&mut self, running: &[Running]) {
+        for one in running {
+            match &one.life {
+                Life::Ended(Ended::NotStarted(why)) => drop(self.unstarted.insert(one.agent.clone(), why.clone())),
+                Life::Ended(_) => drop(self.unstarted.remove(&one.agent)),
+                _ if !self.unstarted.contains_key(&one.agent) => {}
+                _ => {
+                    let words = self.home.reported(one.token);
+                    if words.iter().any(|word| matches!(word, Word::Started { .. })) {
+                        self.unstarted.remove(&one.agent);
+                    }
+                }
+            }
+        }
+        let pool = &self.loaded.config.agent_pool;
+        self.unstarted.retain(|name, _| pool.iter().any(|agent| agent.id == *name));
+        let told: Vec<String> =
+            self.unstarted.iter().map(|(name, why)| format!("{name} cannot be started: {why}")).collect();
+        match told.is_empty() {
+            true => drop(self.problems.remove("agents")),
+            false => self.problem("agents", told.join("; ")),
+        }
+    }
+
     /// Tells those to end that could not be told before, and ends what was told long ago and did not.
     pub(super) fn tell_again(&mut self) {
         let Self { home, tracked, .. } = self;

@@ -75,7 +75,7 @@ impl Home {
             LockError::Busy => {
                 let pid = self.told().map_or_else(String::new, |told| format!(" (PID: {})", told.pid));
                 Error::new(Class::Exists, "coordinator_running", format!("a coordinator is already running here{pid}"))
-                    .hint("jit coordinator status; jit coordinator stop ends it")
+                    .hint("jit coordinator status")
             }
             LockError::Io(why) => Error::from(StoreError::io("taking the coordinator's place")(why)),
         })?;

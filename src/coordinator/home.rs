@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::draft::Ids;
 use crate::domain::name::{Actor, is_plain};
+use crate::domain::text::quoted;
 use crate::domain::time::Timestamp;
 use crate::environment::RandomIds;
 use crate::error::{Class, Error, Result};
@@ -212,18 +213,21 @@ impl Home {
         if !ways.iter().any(is_link) && !session.store.git().is_tracked(&ways)? {
             return Ok(());
         }
-        let message =
-            format!("{} is part of the repository; it names commands to run, and must be local", path.display());
+        let message = format!(
+            "{} is part of the repository; it names commands to run: look at them, and keep it local",
+            path.display()
+        );
         Err(Error::new(Class::Refused, "config_not_local", message)
-            .hint(format!("git rm --cached {}, and look at what it runs", path.display())))
+            .hint(format!("git rm --cached {}", quoted(&path.display().to_string()))))
     }
 
     /// Writes the sample configuration. Refused when there is one and `force` is not said.
     pub fn write_sample(&self, force: bool) -> Result<()> {
         let file = self.config.display();
         if self.config.exists() && !force {
-            return Err(Error::new(Class::Exists, "config_exists", format!("{file} exists already"))
-                .hint("jit coordinator init-config --force writes it anew"));
+            let message = format!("{file} exists already; --force writes over it");
+            let away = quoted(&self.config.display().to_string());
+            return Err(Error::new(Class::Exists, "config_exists", message).hint(format!("mv {away} {away}.old")));
         }
         Ok(self.put(SAMPLE).map_err(StoreError::io(format!("writing {file}")))?)
     }

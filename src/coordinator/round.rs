@@ -18,6 +18,7 @@ use crate::worktree;
 
 use super::care::Tracked;
 use super::clock::Clock;
+use super::config::Name;
 use super::home::{GIT_AT_WORK, Home, Loaded};
 use super::plan::{Circumstances, Plan, Running, plan};
 use super::reach::Reach;
@@ -59,6 +60,8 @@ pub struct Coordinator {
     pub(super) sync_failures: u32,
     pub(super) alive: BTreeSet<EventId>,
     tidied: Option<Instant>,
+    /// Agents that could not be started when that was tried last, and why.
+    pub(super) unstarted: BTreeMap<Name, String>,
     /// How many agents it has started.
     pub started: usize,
     pub(super) wakes: Sender<Message>,
@@ -88,6 +91,7 @@ impl Coordinator {
             sync_failures: 0,
             alive: BTreeSet::new(),
             tidied: None,
+            unstarted: BTreeMap::new(),
             started: 0,
             wakes,
             seen: None,
@@ -115,6 +119,7 @@ impl Coordinator {
         }
         self.notice_holders(&view.state);
         let running = self.running();
+        self.note_unstarted(&running);
         let plan = self.plan(&view.state, &running, &reach)?;
         let (idle, wake) = (plan.actions.is_empty(), plan.wake);
         self.seen = Some(view.commit);

@@ -28,8 +28,12 @@ pub fn write(session: &Session, force: bool) -> Result<Unit> {
     let path = config.join("systemd/user").join(&name);
     let text = text(program, &home.checkout)?;
     if path.exists() && !force && fs::read_to_string(&path).ok().as_deref() != Some(&text) {
-        return Err(Error::new(Class::Exists, "unit_exists", format!("{} exists already", path.display()))
-            .hint("jit coordinator init-service --force writes it anew"));
+        return Err(Error::new(
+            Class::Exists,
+            "unit_exists",
+            format!("{} exists already and says something else; --force writes over it", path.display()),
+        )
+        .hint(format!("systemctl --user cat {name}")));
     }
     let folder = path.parent().unwrap_or(&path);
     let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, text));

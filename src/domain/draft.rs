@@ -208,14 +208,12 @@ pub fn require_gates<'k>(snapshot: &dyn Snapshot, keys: impl IntoIterator<Item =
     if missing.is_empty() { Ok(()) } else { Err(Refusal::GateNotFound { keys: missing }) }
 }
 
-/// The keys most like `key`, the nearest first; all of them when none is near.
+/// The keys most like `key`, at most three, the nearest first.
 fn nearest_gates(key: &GateKey, known: &[GateKey]) -> Vec<GateKey> {
     let mut scored: Vec<(f64, &GateKey)> =
         known.iter().map(|other| (strsim::jaro_winkler(key.as_str(), other.as_str()), other)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let near: Vec<GateKey> =
-        scored.iter().filter(|(score, _)| *score >= 0.8).take(3).map(|(_, key)| (*key).clone()).collect();
-    if near.is_empty() { known.to_vec() } else { near }
+    scored.into_iter().filter(|(score, _)| *score >= 0.8).take(3).map(|(_, key)| key.clone()).collect()
 }
 
 impl From<&Issue> for Named {

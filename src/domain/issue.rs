@@ -132,10 +132,10 @@ pub struct LastClaim {
     /// The token of that claim.
     pub token: EventId,
     /// The claim on the remote that stood behind it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub remote: Option<Published>,
     /// The gates as the holder had to pass them.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub gates: BTreeMap<GateKey, Check>,
 }
 

@@ -1,9 +1,13 @@
 //! The words for each refusal of the rules.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::domain::issue::Claim;
+use crate::domain::name::GateKey;
 use crate::domain::refusal::{Named, NamedGate, Refusal, Unseen};
+use crate::domain::text::shortened;
 
 use super::{Class, Error};
 
@@ -36,16 +40,17 @@ fn not_found(refusal: &Refusal) -> Option<Error> {
                 .details(json!({ "id": id, "by": by, "at": at }))
         }
         Refusal::GateNotFound { keys } => {
-            let names: Vec<String> = keys.iter().map(|(key, _)| format!("`{key}`")).collect();
-            let near: Vec<String> = keys.iter().flat_map(|(_, near)| near).map(|key| format!("`{key}`")).collect();
+            let quoted = |key: &GateKey| format!("`{key}`");
+            let names: Vec<String> = keys.iter().map(|(key, _)| quoted(key)).take(LISTED).collect();
+            let near: BTreeSet<&GateKey> = keys.iter().flat_map(|(_, near)| near).collect();
+            let near: Vec<String> = near.into_iter().map(quoted).take(LISTED).collect();
+            let names = format!("{}{}", names.join(", "), more(keys.len()));
             let message = match near.is_empty() {
-                true => format!("no gate is called {}", names.join(", ")),
-                false => format!("no gate is called {}; did you mean {}?", names.join(", "), near.join(", ")),
+                true => format!("no gate is called {names}"),
+                false => format!("no gate is called {names}; did you mean {}?", near.join(", ")),
             };
             let details: Vec<Value> = keys.iter().map(|(key, near)| json!({ "gate": key, "nearest": near })).collect();
-            error("gate_not_found", message)
-                .hint(format!("jit gate list, or jit gate define {} --title \"…\"", keys[0].0))
-                .details(json!({ "gates": details }))
+            error("gate_not_found", message).hint("jit gate list").details(json!({ "gates": details }))
         }
         _ => return None,
     })
@@ -131,7 +136,7 @@ fn about_gates(refusal: &Refusal) -> Option<Error> {
                 .details(json!({ "id": id, "gate": key }))
         }
         Refusal::GateInUse { key, by } => error("gate_in_use", format!("issues carry the gate {key}: {}", list(by)))
-            .hint(format!("jit gate rm {} {key}", by[0].id.short()))
+            .hint(format!("jit list --filter gate:{key}"))
             .details(json!({ "gate": key, "issues": named(by) })),
         _ => return None,
     })
@@ -265,7 +270,7 @@ fn invalid(refusal: &Refusal) -> Error {
         }
         Refusal::IssuesExist { issues } => {
             Error::new(Class::Exists, "issues_exist", format!("here already, and different: {}", list(issues)))
-                .hint("jit import --skip-existing takes in the others")
+                .hint("jit import --skip-existing FILE")
                 .details(json!({ "issues": named(issues) }))
         }
         Refusal::NothingReady => Error::new(Class::Nothing, "nothing_ready", "no issue can be claimed now")
@@ -280,21 +285,13 @@ fn list(issues: &[Named]) -> String {
     let names: Vec<String> = issues
         .iter()
         .take(LISTED)
-        .map(|issue| format!("{} {} ({})", issue.id.short(), shortened(&issue.title), issue.state))
+        .map(|issue| format!("{} {} ({})", issue.id.short(), shortened(&issue.title, 40), issue.state))
         .collect();
     format!("{}{}", names.join(", "), more(issues.len()))
 }
 
 fn more(count: usize) -> String {
     if count > LISTED { format!(" and {} more", count - LISTED) } else { String::new() }
-}
-
-/// At most 40 characters of a title.
-fn shortened(title: &str) -> String {
-    match title.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", title[..end].trim_end()),
-        None => title.to_owned(),
-    }
 }
 
 fn named(issues: &[Named]) -> Vec<Value> {

@@ -12,15 +12,17 @@ impl From<StoreError> for Error {
         match error {
             StoreError::NoRepository(place) => {
                 Error::new(Class::NotFound, "no_repository", format!("{} is in no git repository", place.display()))
-                    .hint("jit init makes one, or go where it is with -C DIR")
+                    .hint("jit init")
             }
             StoreError::NotInitialised => {
                 Error::new(Class::NotFound, "not_initialised", "this repository has no tracker").hint("jit init")
             }
-            StoreError::ForeignOwner(place) => {
-                Error::new(Class::Refused, "foreign_repository", format!("{place} belongs to another user"))
-                    .hint("git config --global --add safe.directory PATH, when you trust it")
-            }
+            StoreError::ForeignOwner(place) => Error::new(
+                Class::Refused,
+                "foreign_repository",
+                format!("{place} belongs to another user, whom you may trust or not"),
+            )
+            .hint(format!("git config --global --add safe.directory {}", quoted(&place))),
             StoreError::Unopenable { place, why } => {
                 let message = format!("the repository at {} could not be opened: {why}", place.display());
                 Error::new(Class::NotFound, "repository_unusable", message)
@@ -55,7 +57,7 @@ impl From<StoreError> for Error {
                     .hint("jit fsck --repair")
                     .details(json!({ "object": unreadable.object, "why": unreadable.why }))
             }
-            StoreError::Io { doing, source } => Error::new(Class::Unexpected, "io", format!("{doing}: {source}")),
+            StoreError::Io { doing, source } => Error::new(Class::Outside, "io", format!("{doing}: {source}")),
             StoreError::Git { doing, message } => {
                 Error::new(Class::Outside, "git_failed", format!("{doing}: git says: {message}"))
             }

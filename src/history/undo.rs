@@ -33,8 +33,7 @@ impl Wanted {
                 ("commit_not_found", format!("{} is not a commit in the history of the tracker", commit.short()))
             }
         };
-        Error::new(Class::NotFound, code, message)
-            .hint("jit log lists the changes, jit events query --json their events")
+        Error::new(Class::NotFound, code, message).hint("jit log")
     }
 }
 

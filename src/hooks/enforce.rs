@@ -96,7 +96,7 @@ fn not_passed(issue: &Issue, standing: &Standing) -> Error {
         "gates_pending",
         format!("the gate {key} of the issue {id} holds the commit back: {how}"),
     )
-    .hint(format!("jit gate pass {id} {key}, then commit again"))
+    .hint(format!("jit gate pass {id} {key}"))
     .details(json!({ "id": issue.id, "gates": [{ "gate": key, "status": standing.verdict.status }] }))
 }
 
@@ -112,7 +112,7 @@ fn verdict(issue: &Issue, outcome: &Outcome) -> Result<()> {
     let shown: String = tail.lines().map(|line| format!("\n    {line}")).collect();
     let hint = match &outcome.verdict {
         Verdict::Given { .. } => "fix it, git add what you changed, and commit again".to_owned(),
-        Verdict::None(_) => format!("jit gate show {key}, then commit again"),
+        Verdict::None(_) => format!("jit gate show {key}"),
     };
     let message = format!("the gate {key} of the issue {id}, asked about what is being committed, {what}{shown}");
     Err(Error::new(class, code, message).hint(hint).details(json!({

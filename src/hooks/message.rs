@@ -156,9 +156,10 @@ fn says_nothing_else(text: &str) -> bool {
 }
 
 fn unnamed() -> Error {
-    let message = "the commit names no issue, and this project wants every commit to";
-    Error::new(Class::Refused, "issue_required", message)
-        .hint(format!("jit issue claim-next, or write `{ISSUE_TRAILER}: ID` as the last line of the message"))
+    let message = format!(
+        "the commit names no issue, and this project wants every commit to: the last line of its message is `{ISSUE_TRAILER}: ID`"
+    );
+    Error::new(Class::Refused, "issue_required", message).hint("jit issue claim-next")
 }
 
 fn find(view: &View, name: &str) -> Result<Issue> {
@@ -184,7 +185,7 @@ fn check_in_work(session: &Session, issue: &Issue) -> Result<()> {
         let message = format!("the commit names the issue {id}, which is {}: nobody works on it", issue.state);
         return Err(Error::new(Class::Refused, "not_in_work", message)
             .hint(match issue.state.is_finished() {
-                true => format!("jit issue update {id} --state ready, and jit issue claim {id}"),
+                true => format!("jit issue update {id} --state ready; jit issue claim {id}"),
                 false => format!("jit issue claim {id}"),
             })
             .details(json!({ "id": issue.id, "state": issue.state })));

@@ -67,8 +67,7 @@ pub fn land(session: &Session, wanted: &Wanted, echo: &Arc<dyn Echo>) -> Result<
     let branch = match given.or_else(|| session.store.branch()) {
         Some(branch) => branch.strip_prefix("refs/heads/").unwrap_or(&branch).to_owned(),
         None => {
-            return Err(Error::new(Class::Refused, "no_branch", "no branch is checked out")
-                .hint("jit land BRANCH, or git switch -c NAME"));
+            return Err(Error::new(Class::Refused, "no_branch", "no branch is checked out").hint("jit land BRANCH"));
         }
     };
     let given = wanted.remote.as_deref();

@@ -125,9 +125,12 @@ fn push(
         Err(StoreError::Git { message, .. }) if prepared.is_some() && message.contains("atomic") => Err(Error::new(
             Class::Outside,
             "remote_not_atomic",
-            format!("{} cannot move both at once: {message}", remote.name),
+            format!(
+                "{} cannot move both at once; without that the code goes first, then the tracker: {message}",
+                remote.name
+            ),
         )
-        .hint("jit land --not-atomic: the code first, then the tracker; if it stops in between, run it again")),
+        .hint("jit land --not-atomic")),
         Err(why) => Err(remote.unreachable(why)),
         Ok(_) => Ok(Push::Busy),
     }

@@ -1,13 +1,11 @@
 //! Plans as people and agents write them: JSON or YAML in, a [`Plan`] with the place of each part out.
 
-pub mod node;
 mod read;
 
 use std::collections::BTreeMap;
 
+use crate::document::Place;
 use crate::domain::plan::{Field, Plan};
-
-use node::Place;
 
 pub use read::read;
 

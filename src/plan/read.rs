@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use crate::document::{Node, Place, Value, parse};
 use crate::domain::name::{PlanKey, Title, one_of};
 use crate::domain::plan::{Field, Plan, Planned, RESERVED};
 use crate::domain::state::Priority;
 
-use super::node::{Node, Place, Value, parse};
 use super::{Document, Problem};
 
 /// So many mistakes are told at once.

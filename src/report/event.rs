@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, IssueId};
 use crate::domain::name::{Actor, OpId};
+use crate::domain::text::shortened;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::history::Told;
@@ -82,7 +83,7 @@ fn summary(data: &Value) -> String {
     let Some(fields) = data.as_object() else { return String::new() };
     let words = fields.iter().filter_map(|(key, value)| {
         let value = match value {
-            Value::String(text) => text.chars().take(60).collect(),
+            Value::String(text) => shortened(text, 60),
             Value::Number(number) => number.to_string(),
             Value::Bool(true) => "yes".to_owned(),
             Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),

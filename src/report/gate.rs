@@ -8,6 +8,7 @@ use crate::domain::id::IssueId;
 use crate::domain::issue::Verdict;
 use crate::domain::name::GateKey;
 use crate::domain::state::Stage;
+use crate::domain::text::shortened;
 
 use super::Render;
 use super::issue::gate_mark;
@@ -29,7 +30,7 @@ impl Render for Gates {
 
     fn human(&self, text: &mut Text) {
         let rows = self.gates.iter().map(|gate| {
-            let asks = gate.check.command.as_deref().map(|command| shortened(&clean(command))).unwrap_or_default();
+            let asks = gate.check.command.as_deref().map(|command| in_short(&clean(command))).unwrap_or_default();
             [gate.key.to_string(), kind(gate), clean(&gate.title), asks]
         });
         let table = table(rows);
@@ -47,10 +48,8 @@ fn kind(gate: &Gate) -> String {
 }
 
 /// A command on one short line.
-fn shortened(command: &str) -> String {
-    let line: String = command.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cut: String = line.chars().take(60).collect();
-    if cut.len() < line.len() { format!("{cut}…") } else { line }
+fn in_short(command: &str) -> String {
+    shortened(&command.split_whitespace().collect::<Vec<_>>().join(" "), 60)
 }
 
 /// One gate definition.

@@ -54,6 +54,9 @@ pub struct HookStatus {
     pub hooks: Vec<StatusRow>,
     /// How many.
     pub count: usize,
+    /// The command that puts there what is not reached.
+    #[serde(skip)]
+    pub way_out: &'static str,
 }
 
 /// One hook.
@@ -81,7 +84,7 @@ impl Render for HookStatus {
     }
 
     fn complaint(&self) -> Option<String> {
-        (!self.reached).then(|| "git does not reach every hook\nhint: jit hooks install".to_owned())
+        (!self.reached).then(|| format!("git does not reach every hook\nhint: {}", self.way_out))
     }
 
     fn exit_code(&self) -> u8 {

@@ -104,7 +104,7 @@ impl Printer {
                     true => write_out(text.as_bytes())?,
                     false => self.show(&text, true)?,
                 }
-                if let Some(said) = events.truncation().filter(|_| !self.json) {
+                if let Some(said) = events.truncation() {
                     self.say(&said);
                 }
                 Ok(0)

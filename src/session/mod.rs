@@ -317,6 +317,10 @@ impl Session {
     /// Brings the mirror up to date, where there is one. A failure is a notice: the tracker is as it is.
     pub fn refresh_mirror(&self) {
         let Some(mirror) = self.mirror() else { return };
+        if self.store.work_tree().is_some_and(|top| !top.is_dir()) {
+            // The command took the work tree away.
+            return;
+        }
         let Ok(Some(tip)) = self.store.tip() else { return };
         if mirror.shows(&tip) {
             return;

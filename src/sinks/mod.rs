@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::gate::Check;
 use crate::domain::name::{Actor, SinkName};
+use crate::domain::text::quoted;
 use crate::error::{Class, Error, Result};
 use crate::file_lock::{self, FileLock, LockError};
 use crate::gates::trust;
@@ -98,6 +99,21 @@ impl Sink {
         Check { command: Some(text), ..Check::default() }
     }
 
+    /// The command that adds it again as it is, without a password that stands in an address.
+    fn as_command(&self) -> String {
+        let mut words = vec!["jit".to_owned(), "sink".to_owned(), "add".to_owned(), self.name.to_string()];
+        let mut option = |name: &str, value: &str| words.extend([format!("--{name}"), quoted(value)]);
+        match &self.target {
+            Target::Exec(command) => option("exec", command),
+            Target::Url(url) => option("url", &without_password(url)),
+        }
+        self.types.iter().for_each(|kind| option("type", kind));
+        self.filter.iter().for_each(|filter| option("filter", filter));
+        self.actor.iter().for_each(|actor| option("actor", actor.as_str()));
+        words.push("--replace".to_owned());
+        words.join(" ")
+    }
+
     /// Refuses a sink that this user has not agreed to on this machine.
     pub fn require_trust(&self, session: &Session) -> Result<()> {
         if trust(session).covers(&self.check()) {
@@ -107,9 +123,12 @@ impl Sink {
             Target::Exec(command) => command.clone(),
             Target::Url(url) => format!("POST {}", without_password(url)),
         };
-        let message = format!("you have not agreed to what the sink {} does:\n    {text}", self.name);
+        let message = format!(
+            "you have not agreed to what the sink {} does; add it yourself if you want it:\n    {text}",
+            self.name
+        );
         Err(Error::new(Class::Refused, "sink_not_trusted", message)
-            .hint(format!("if you want it on this machine, add it yourself: jit sink add {} --replace …", self.name))
+            .hint(self.as_command())
             .details(serde_json::json!({ "sink": self.name, "runs": text })))
     }
 }
@@ -166,9 +185,8 @@ impl Sinks {
     /// A sink by its name.
     pub fn get(&self, name: &SinkName) -> Result<Sink> {
         let unreadable = |why: String| {
-            let message = format!("the sink {name} cannot be read: {why}");
-            Error::new(Class::Unexpected, "sink_unreadable", message)
-                .hint(format!("jit sink add {name} --replace … puts another in its place"))
+            let message = format!("the sink {name} cannot be read: {why}; add it again, with --replace");
+            Error::new(Class::Unexpected, "sink_unreadable", message).hint("jit sink add --help")
         };
         match fs::read(self.file(name)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|why| unreadable(why.to_string())),

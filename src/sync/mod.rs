@@ -18,10 +18,11 @@ use std::time::{Duration, Instant};
 use crate::domain::event::{Body, Event};
 use crate::domain::id::IssueId;
 use crate::domain::name::Actor;
+use crate::domain::snapshot::Snapshot;
 use crate::error::{Class, Error, Result};
 use crate::session::Session;
 use crate::store::take_in::{Taken, take_in};
-use crate::store::{Backend, CommitId, StoreError, ancestry, vet};
+use crate::store::{Backend, CommitId, CommitInfo, StoreError, ancestry, events, vet};
 
 pub use bring::{adopt, fetch_again};
 pub use check::{Finding, check};
@@ -67,19 +68,44 @@ pub fn join(session: &Session, theirs: &CommitId, from: &str) -> Result<News> {
         return Ok(News::default());
     }
     vet::vet(store, Some(&tip), theirs).map_err(|why| unusable(why, from, theirs))?;
-    let came = ancestry::between(store, theirs, std::slice::from_ref(&tip))?.len();
+    let came = ancestry::between(store, theirs, std::slice::from_ref(&tip))?;
+    let lost = lost_elsewhere(session, &came, &tip)?;
     let (author, subject) = (session.author(), format!("taken in from {from}"));
     let forward = |id: &CommitId, parent: Option<&CommitId>| {
         let (parent, author, subject) = (parent.cloned(), author.clone(), subject.clone());
         Ok(crate::store::Unpublished { id: id.clone(), parent, subject, author, time: session.now() })
     };
     let (_, taken) = take_in(store, theirs, &forward)?;
-    let mut news = News { came, ..News::default() };
+    let mut news = News { came: came.len(), lost, ..News::default() };
     if let Taken::Merged(events) = taken {
         news.merged = true;
         events.iter().for_each(|event| note(&mut news, event));
     }
     Ok(news)
+}
+
+/// The claims of the tracker here that gave way in merges which others made and which came now.
+fn lost_elsewhere(session: &Session, came: &[CommitInfo], tip: &CommitId) -> Result<Vec<(IssueId, Actor)>> {
+    let mut lost = Vec::new();
+    for merge in came.iter().filter(|info| info.parents.len() > 1) {
+        let events = events::all(&session.store.tree(&merge.id)?, &merge.id).map_err(StoreError::from)?;
+        lost.extend(events.iter().filter_map(|event| match event.body() {
+            Ok(Some(Body::ClaimLost(claim))) => Some((event.issue?, claim)),
+            _ => None,
+        }));
+    }
+    if lost.is_empty() {
+        return Ok(Vec::new());
+    }
+    let state = session.view_at(tip.clone())?.state;
+    let mut known = Vec::new();
+    for (id, claim) in lost {
+        let issue = state.issue(id).map_err(StoreError::from)?;
+        if issue.and_then(|issue| issue.claim).is_some_and(|held| held.token == claim.token) {
+            known.push((id, claim.by));
+        }
+    }
+    Ok(known)
 }
 
 fn note(news: &mut News, event: &Event) {

@@ -45,8 +45,7 @@ pub fn choose(session: &Session, given: Option<&str>) -> Result<Option<String>> 
     let given = given.map(str::to_owned).or_else(|| session.environment.remote.clone()?.into_string().ok());
     match given {
         Some(name) if !remotes.contains(&name) => {
-            Err(Error::new(Class::NotFound, "no_remote", format!("no remote is called `{name}`"))
-                .hint("git remote add NAME URL; git remote -v lists those there are"))
+            Err(Error::new(Class::NotFound, "no_remote", format!("no remote is called `{name}`")).hint("git remote -v"))
         }
         Some(name) => Ok(Some(name)),
         None => {

@@ -178,7 +178,7 @@ fn check_rewritten(session: &Session, remote: &Remote, theirs: Option<&CommitId>
     if let Some(theirs) = theirs.filter(|theirs| matches!(store.kind_of(theirs), Some(kind) if kind != "commit")) {
         let message = format!("{} of {} is not a commit: {theirs}", remote.shared, remote.name);
         return Err(Error::new(Class::Outside, "remote_unusable", message)
-            .hint(format!("the tracker here is as it was; git cat-file -p {} shows what it is", theirs.short()))
+            .hint(format!("git cat-file -p {}", theirs.short()))
             .details(serde_json::json!({ "remote": remote.name, "object": theirs.0, "why": "is not a commit" })));
     }
     let Some(last) = Record::of(session, &remote.name).synced() else { return Ok(()) };
@@ -200,12 +200,7 @@ fn check_rewritten(session: &Session, remote: &Remote, theirs: Option<&CommitId>
         remote.name
     );
     Err(Error::new(Class::Outside, "remote_rewritten", message)
-        .hint(format!(
-            "git log {}..{} shows what is new; jit merge {} takes it in",
-            last.short(),
-            theirs.short(),
-            theirs.short()
-        ))
+        .hint(format!("git log {}..{}; jit merge {}", last.short(), theirs.short(), theirs.short()))
         .details(serde_json::json!({ "remote": remote.name, "was": last.0, "is": theirs.0 })))
 }
 
@@ -230,9 +225,7 @@ pub(super) fn send(session: &Session, remote: &Remote, tip: &CommitId, deadline:
             let there = |now: &CommitId| ancestry::is_ancestor(&session.store, tip, now).unwrap_or(false);
             match (now.is_some_and(|now| there(&now)), answer) {
                 (true, _) => Ok(Push::Done),
-                (false, Err(why)) => Err(remote
-                    .unreachable(why)
-                    .hint(format!("it can be read; jit remote check {} shows whether it can be written", remote.name))),
+                (false, Err(why)) => Err(remote.unreachable(why).hint(format!("jit remote check {}", remote.name))),
                 (false, Ok(_)) => Ok(Push::Busy),
             }
         }

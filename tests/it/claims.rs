@@ -166,6 +166,26 @@ fn a_claim_made_on_the_remote_stands_before_one_made_unseen() {
 }
 
 #[test]
+fn who_lost_a_claim_in_a_merge_of_somebody_else_is_told_by_the_sync_that_brings_it() {
+    let fleet = Fleet::new(3);
+    let [a, b, c] = [&fleet.clones[0], &fleet.clones[1], &fleet.clones[2]];
+    let id = a.ready("x");
+    fleet.settle();
+    claim(a, "bot:a", &id, &["--local"]).ok();
+    claim(b, "bot:b", &id, &[]).ok();
+    // The merge is made by the clone that did not hear of it before.
+    a.jit(&["push"]).ok();
+    let merging = b.jit(&["sync", "--json"]).ok().json();
+    assert_eq!((&merging["merged"], &merging["claims_lost"][0]["by"]), (&true.into(), &"bot:a".into()));
+    let told = a.jit(&["sync", "--json"]).ok();
+    assert_eq!((&told.json()["merged"], &told.json()["claims_lost"][0]["by"]), (&false.into(), &"bot:a".into()));
+    assert!(told.stderr.contains("bot:a has lost the claim of"), "{}", told.stderr);
+    // It is no news to a clone that never knew of that claim, nor told twice.
+    assert_eq!(c.jit(&["sync", "--json"]).ok().json()["claims_lost"], serde_json::json!([]));
+    assert_eq!(a.jit(&["sync", "--json"]).ok().json()["claims_lost"], serde_json::json!([]));
+}
+
+#[test]
 fn claims_go_to_the_remote_that_shares_the_tracker_whatever_its_name() {
     let fleet = Fleet::new(1);
     let a = &fleet.clones[0];

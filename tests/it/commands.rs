@@ -329,6 +329,13 @@ fn first_guesses_work() {
     assert_eq!(repo.issue(&id)["state"], "done");
     let output = repo.jit(&["isue", "list"]).code(2);
     assert!(output.stderr.contains("did you mean issue?"), "{output:#?}");
+    let output = repo.jit(&["issue", "create", &"word ".repeat(200)]).code(2);
+    assert!(output.stderr.split_whitespace().count() < 60 && output.stderr.contains("500 characters"), "{output:#?}");
+    for n in 0..30 {
+        repo.jit(&["gate", "define", &format!("gate-{n}"), "--title", "x"]).ok();
+    }
+    let output = repo.jit(&["gate", "show", "zzzz"]).code(3);
+    assert_eq!(output.stderr, "error: no gate is called `zzzz`\nhint: jit gate list\n");
     let output = repo.jit(&["delete", &id]).code(2);
     assert!(output.stderr.contains("did you mean jit issue delete?"), "{output:#?}");
     let output = repo.jit(&["define", "x"]).code(2);

@@ -135,6 +135,7 @@ fn a_command_that_does_not_exist_is_told_by_name() {
     pool.push(json!({ "id": "w", "agent_type": "bot", "command": "no-such-program --fast" }));
     let id = pool.repo.ready("work");
     pool.start();
+    until("it is told", || pool.problems().contains("agents: w cannot be started: no-such-program: No such file"));
     until("it was given up", || pool.repo.issue(&id)["state"] == "open");
     let reasons = reasons(&pool.told(&id, "issue.released"));
     assert!(reasons[0].starts_with("the agent could not be started: no-such-program: No such file"), "{reasons:?}");

@@ -13,7 +13,10 @@ fn a_sample_configuration_is_written_once() {
     let config: serde_json::Value = serde_json::from_str(&repo.read(".jit/coordinator.json")).unwrap();
     assert_eq!(config["agent_pool"].as_array().map(Vec::len), Some(2));
     repo.write(".jit/coordinator.json", "mine");
-    assert_eq!(repo.jit(&["coordinator", "init-config", "--json"]).code(6).error_code(), "config_exists");
+    let refused = repo.jit(&["coordinator", "init-config", "--json"]).code(6);
+    assert_eq!(refused.error_code(), "config_exists");
+    let way_out = refused.json()["error"]["hint"].as_str().unwrap().to_owned();
+    assert!(way_out.starts_with("mv "), "what is there is not written over: {way_out}");
     assert_eq!(repo.read(".jit/coordinator.json"), "mine");
     repo.jit(&["coordinator", "init-config", "--force"]).ok();
     assert_ne!(repo.read(".jit/coordinator.json"), "mine");
@@ -28,9 +31,11 @@ fn a_coordinator_without_a_usable_configuration_says_what_is_missing() {
     assert_eq!(refused.error_code(), "invalid_config");
     assert!(refused.stderr.contains("coordinator.json, line 1: agent_pool: there is no agent"), "{refused:#?}");
     assert!(repo.out(&["coordinator", "status"]).contains("Status: Not running"));
-    let bare = Repo::git_only();
-    bare.jit(&["coordinator", "init-config"]).ok();
-    assert_eq!(bare.jit(&["coordinator", "start", "--json"]).code(3).error_code(), "not_initialised");
+    let without = Repo::git_only();
+    for command in ["init-config", "start", "once"] {
+        assert_eq!(without.jit(&["coordinator", command, "--json"]).code(3).error_code(), "not_initialised");
+    }
+    assert_eq!(without.git(&["status", "--short"]).text(), "", "nothing is left for git to see");
 }
 
 #[test]

@@ -89,7 +89,8 @@ fn a_gate_whose_definition_is_gone_is_judged_no_more() {
     repo.jit(&["gate", "pass", &id, "review"]).ok();
     repo.jit(&["issue", "update", &id, "--state", "done"]).ok();
     assert_eq!(repo.jit(&["gate", "rm", &id, "review", "--json"]).code(4).error_code(), "finished");
-    repo.jit(&["gate", "undefine", "review"]).ok();
+    let again = || repo.jit(&["gate", "undefine", "review", "--op-id", "k", "--json"]).ok().json();
+    assert_eq!(again(), again(), "a repeated operation gives the first result");
     repo.jit(&["issue", "update", &id, "--state", "ready"]).ok();
     repo.assert_healthy();
     assert_eq!(repo.jit(&["gate", "pass", &id, "review", "--json"]).code(3).error_code(), "gate_not_found");

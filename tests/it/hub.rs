@@ -345,6 +345,16 @@ fn a_hub_without_the_program_takes_nothing() {
 }
 
 #[test]
+fn the_hooks_of_a_hub_are_put_there_by_the_command_that_the_status_names() {
+    let fleet = Fleet::new(1);
+    let wanting = fleet.hub.jit(&["hooks", "status"]).code(4).stderr;
+    assert!(wanting.contains("hint: jit hooks install --server"), "{wanting}");
+    assert!(fleet.hub.jit(&["hooks", "install"]).ok().stderr.contains("--server"));
+    fleet.hub.jit(&["hooks", "install", "--server"]).ok();
+    fleet.hub.jit(&["hooks", "status"]).ok();
+}
+
+#[test]
 fn a_hub_takes_the_renewal_of_a_claim_that_was_made_under_a_running_clock() {
     let fleet = Fleet::new(1);
     fleet.hub.jit(&["hooks", "install", "--server"]).ok();

@@ -194,7 +194,7 @@ fn what_nobody_agreed_to_is_not_run() {
     let refused = repo.jit(&["sink", "run", "mine", "--json"]).code(4);
     assert_eq!(refused.error_code(), "sink_not_trusted");
     let all = repo.jit(&["sink", "run"]).code(10);
-    let way = "jit sink add mine --replace";
+    let way = "jit sink add mine --exec ";
     assert!(all.stderr.contains(way) && listed(&repo, "mine")["error"].as_str().unwrap().contains(way), "{all:#?}");
     assert!(!repo.path().join("hacked").exists() && !repo.path().join("got").exists());
     use std::os::unix::fs::PermissionsExt;
@@ -230,7 +230,7 @@ fn wrong_sinks_are_refused_exactly() {
     assert!(told.contains("cannot be read"), "{told}");
     let kept = repo.jit(&["sink", "add", "x", "--exec", "true", "--replace"]);
     assert_ne!(kept.code, Some(0));
-    assert!(kept.stderr.contains("hint: jit sink add x --replace --since-cursor COMMIT"), "{}", kept.stderr);
+    assert!(kept.stderr.contains("with --since-cursor it begins after a commit\nhint: jit log"), "{}", kept.stderr);
     repo.jit(&["sink", "add", "x", "--exec", "true", "--replace", "--since-cursor", &repo.tip()]).ok();
     repo.jit(&["sink", "rm", "x"]).ok();
     assert_eq!(repo.jit(&["sink", "list", "--json"]).ok().json()["count"], 0);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::Repo;
 
 fn schema(repo: &Repo) -> Value {
-    repo.jit(&["--schema"]).ok().json()
+    repo.jit(&["--schema", "--json", "--quiet", "--as", "a:b"]).ok().json()
 }
 
 fn commands(schema: &Value) -> Vec<(String, Value)> {

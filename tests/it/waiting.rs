@@ -100,6 +100,8 @@ fn wait_has_a_limit_and_gives_up_what_cannot_come() {
     let c = repo.ready("c");
     repo.jit(&["wait", &b, &c, "--any", "--timeout", "50ms"]).code(7);
     assert_eq!(repo.out(&["wait", &b, &c, "--any", "--state", "ready"]), c);
+    let any = repo.jit(&["wait", &b, &c, "--any", "--state", "ready", "--json"]).ok().json();
+    assert_eq!((any["issues"].as_array().unwrap().len(), &any["count"]), (2, &json!(2)));
     repo.jit(&["wait", "ffff"]).code(3);
     repo.jit(&["wait", &a, "--state", "finished"]).code(2);
     repo.jit(&["wait"]).code(2);

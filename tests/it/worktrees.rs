@@ -117,6 +117,20 @@ fn a_branch_goes_with_its_worktree_once_another_one_has_its_commits() {
 }
 
 #[test]
+fn a_worktree_is_taken_away_by_who_stands_in_it() {
+    let repo = Repo::new();
+    let id = repo.ready("work");
+    let path = add(&repo, "copilot:w1", &id);
+    let sub = path.join("sub");
+    std::fs::create_dir(&sub).unwrap();
+    let gone = repo.run_in(&sub, &["worktree", "rm", &id, "--json"]).output().ok();
+    assert_eq!((&gone.json()["branch_deleted"], &gone.json()["released"]), (&json!(true), &json!(true)));
+    assert!(gone.stderr.contains("the folder you stand in is gone"), "{}", gone.stderr);
+    assert!(!path.exists(), "nothing is written there again");
+    assert_eq!(repo.issue(&id)["state"], "ready");
+}
+
+#[test]
 fn a_worktree_that_cannot_be_made_leaves_no_claim() {
     let repo = Repo::new();
     let id = repo.ready("work");

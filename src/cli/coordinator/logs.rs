@@ -48,8 +48,12 @@ impl Logs {
     /// The newest log of an issue, whoever worked on it.
     fn of_issue(&self, session: &Session, home: &Home) -> Result<PathBuf> {
         let none = |what: &str| {
-            Error::new(Class::NotFound, "no_log", format!("there is no log of {what}"))
-                .hint("jit coordinator agents; a log begins when the coordinator starts an agent")
+            Error::new(
+                Class::NotFound,
+                "no_log",
+                format!("there is no log of {what}: it begins when the coordinator starts an agent"),
+            )
+            .hint("jit coordinator agents")
         };
         let prefix: IdPrefix = self.of.parse().map_err(|_| none(&format!("an agent called `{}`", self.of)))?;
         let issue = session.resolve(&session.view()?.state, &prefix)?;

@@ -91,6 +91,10 @@ pub struct RunAgent {
 impl Coordinator {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
+        if matches!(self, Coordinator::InitConfig(_) | Coordinator::Start(_) | Coordinator::Once(_)) {
+            // Without a tracker there is nothing to hand out, and no line yet that keeps git from the configuration.
+            session.view()?;
+        }
         match self {
             Coordinator::InitConfig(InitConfig { force }) => {
                 let home = Home::of(session);

@@ -36,8 +36,7 @@ impl TypesArg {
     /// The names. Refuses one that no event has.
     pub fn read(self) -> Result<Vec<String>> {
         for name in &self.types {
-            check_name(name)
-                .map_err(|why| Error::usage(format!("--type: {why}")).hint("jit help event-names lists them"))?;
+            check_name(name).map_err(|why| Error::usage(format!("--type: {why}")).hint("jit help event-names"))?;
         }
         Ok(self.types)
     }

@@ -20,7 +20,7 @@ use crate::plugins;
 use crate::report::Report;
 use crate::report::gate::{GateDoc, Gates};
 use crate::session::{Manners, Session};
-use crate::store::StoreError;
+use crate::store::{Backend, StoreError};
 
 /// Define a gate
 ///
@@ -131,7 +131,7 @@ impl Define {
         let path = session.environment.path.as_deref();
         let program = plugins::gate_type(path, kind).ok_or_else(|| {
             Error::new(Class::NotFound, "plugin_not_found", format!("no program on PATH is called jit-gate-{kind}"))
-                .hint("jit --help lists the types of gates that are there")
+                .hint("jit --help")
         })?;
         let quoted: Vec<String> = self.args.iter().map(|arg| quoted(arg)).collect();
         Ok(Some([&[program], quoted.as_slice()].concat().join(" ")))
@@ -149,10 +149,15 @@ impl Undefine {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let mut before = None;
-        session.change("gate undefine", &Manners::default(), |draft| {
+        let change = session.change("gate undefine", &Manners::default(), |draft| {
             before = draft.state().gate(&self.key)?;
             gate::undefine(draft, &self.key).map(|()| Vec::new())
         })?;
+        if change.replayed
+            && let Some(parent) = session.store.info(&change.commit)?.parents.first()
+        {
+            before = session.view_at(parent.clone())?.state.gate(&self.key).map_err(StoreError::from)?;
+        }
         let said = Some(format!("undefined {}", self.key));
         let gone = || Gate {
             key: self.key.clone(),

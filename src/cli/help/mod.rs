@@ -1,5 +1,6 @@
 //! `jit help`.
 
+mod fields;
 mod topics;
 
 pub use topics::TOPICS;
@@ -16,7 +17,7 @@ use crate::report::admin::Page;
 /// Explain a command or a topic
 ///
 /// Topics: states, exit-codes, environment, settings, gates, filters, times, plans, event-names, cursors, output,
-/// plugins. Reads nothing.
+/// plugins, coordinator-config. Reads nothing.
 #[derive(Args, Debug)]
 pub struct Help {
     /// A topic, or the words of a command
@@ -53,9 +54,8 @@ impl Help {
 pub fn find<'c>(root: &'c clap::Command, words: &[String]) -> Result<&'c clap::Command> {
     words.iter().try_fold(root, |command, word| {
         command.find_subcommand(word).ok_or_else(|| {
-            let topics: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
             Error::new(Class::NotFound, "no_help", format!("there is no help on `{}`", words.join(" ")))
-                .hint(format!("jit --help, or one of the topics {}", topics.join(", ")))
+                .hint("jit --help")
         })
     })
 }

@@ -29,6 +29,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { name: "cursors", page: cursors },
     Topic { name: "output", page: output },
     Topic { name: "plugins", page: plugins },
+    Topic { name: "coordinator-config", page: super::fields::coordinator_config },
 ];
 
 fn states() -> String {

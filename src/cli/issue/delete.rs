@@ -53,6 +53,10 @@ impl Reject {
         let change = session.change("issue reject", &self.force.manners(), |draft| {
             reject(draft, &self.id, &self.reason).map(|id| vec![id])
         })?;
+        if change.events.is_empty() {
+            session
+                .notice("it was rejected before, and the reason is the one given then; jit issue comment adds to it");
+        }
         Answer::quiet("rejected").report(session, &change)
     }
 }

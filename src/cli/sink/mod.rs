@@ -102,8 +102,9 @@ impl Sink {
                     sinks.get(&name)?;
                 }
                 let _turn = sinks.turn_to_change(&name)?;
+                let position = Position::read(&sinks.position_file(&name)).unwrap_or_default();
                 sinks.remove(&name)?;
-                let gone = sink.map(|sink| SinkDoc::new(&sink, &Position::default(), None));
+                let gone = sink.map(|sink| SinkDoc::new(&sink, &position, None));
                 Ok(Report::Sinks(SinkList::of(gone.into_iter().collect(), format!("removed {name}"))))
             }
             Sink::Skip(Skip { name }) => {
@@ -152,9 +153,8 @@ impl Add {
         let sinks = Sinks::of(session);
         let is_there = sinks.has(&sink.name);
         if is_there && !self.replace {
-            let message = format!("there is a sink called {} already", sink.name);
-            return Err(Error::new(Class::Exists, "sink_exists", message)
-                .hint(format!("jit sink add {} --replace … puts this in its place", sink.name)));
+            let message = format!("there is a sink called {} already; --replace puts this in its place", sink.name);
+            return Err(Error::new(Class::Exists, "sink_exists", message).hint("jit sink list"));
         }
         let _turn = sinks.turn_to_change(&sink.name)?;
         if sink.secret.is_none() && matches!(sink.target, Target::Url(_)) {
@@ -181,10 +181,8 @@ fn kept(session: &Session, sinks: &Sinks, sink: &Place, view: &View) -> Result<P
     let position = Position::read(&sinks.position_file(&sink.name))
         .and_then(|position| pending(session, sink, &position, view).map(|_| position));
     position.map_err(|error| {
-        error.hint(format!(
-            "jit sink add {} --replace --since-cursor COMMIT … begins after a commit that jit log lists",
-            sink.name
-        ))
+        let message = format!("{}; with --since-cursor it begins after a commit", error.message);
+        Error { message, ..error }.hint("jit log")
     })
 }
 

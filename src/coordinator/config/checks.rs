@@ -1,7 +1,6 @@
 //! What a field of the configuration may hold. A field is checked as it is read, so that a fault is told with its line.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -80,30 +79,7 @@ pub(super) fn each_priority<'de, D: Deserializer<'de>>(
     }
 }
 
-pub(super) fn distinct_agents<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Agent>, D::Error> {
-    struct Agents;
-
-    impl<'de> serde::de::Visitor<'de> for Agents {
-        type Value = Vec<Agent>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of agents")
-        }
-
-        // One by one, so that the line of a second one of the same name is known.
-        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Self::Value, A::Error> {
-            let mut agents: Vec<Agent> = Vec::new();
-            while let Some(agent) = seq.next_element::<Agent>()? {
-                if agents.iter().any(|known| known.id == agent.id) {
-                    return Err(A::Error::custom(format!("two agents are called {}", agent.id)));
-                }
-                agents.push(agent);
-            }
-            if agents.is_empty() {
-                return Err(A::Error::custom("there is no agent"));
-            }
-            Ok(agents)
-        }
-    }
-    deserializer.deserialize_seq(Agents)
+pub(super) fn agents<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Agent>, D::Error> {
+    let agents = Vec::<Agent>::deserialize(deserializer)?;
+    if agents.is_empty() { Err(D::Error::custom("there is no agent")) } else { Ok(agents) }
 }

@@ -4,14 +4,16 @@
 
 mod checks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use serde_path_to_error::Segment;
 
+use crate::document::{Step, json as json_document};
 use crate::domain::name::{Actor, Label, is_plain_name};
 use crate::domain::state::Priority;
 use crate::error::{Class, Error, Result};
@@ -21,7 +23,7 @@ use crate::error::{Class, Error, Result};
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The agents.
-    #[serde(deserialize_with = "checks::distinct_agents")]
+    #[serde(deserialize_with = "checks::agents")]
     pub agent_pool: Vec<Agent>,
     /// How work is handed out.
     #[serde(default)]
@@ -159,17 +161,34 @@ impl Config {
         let mut track = serde_path_to_error::Track::new();
         let read = Self::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
         let read = read.and_then(|config| json.end().map(|()| config));
-        read.map_err(|why| {
-            let (line, column) = (why.line(), why.column());
-            let place = format!(" at line {line} column {column}");
-            let said = why.to_string();
-            let said = said.strip_suffix(&place).unwrap_or(&said);
-            let field = Some(track.path().to_string()).filter(|path| !matches!(path.as_str(), "." | "?"));
-            let place = field.as_ref().map_or_else(String::new, |field| format!("{field}: "));
-            Error::new(Class::Usage, "invalid_config", format!("{file}, line {line}: {place}{said}"))
-                .hint("docs/coordinator.md lists every field; the file is read again when it is saved")
-                .details(serde_json::json!({ "file": file, "line": line, "column": column, "field": field }))
-        })
+        let (way, (line, column), said) = match read {
+            Ok(config) => match config.named_twice() {
+                None => return Ok(config),
+                Some((way, said)) => (way, (1, 1), said),
+            },
+            Err(why) => {
+                let place = (why.line(), why.column());
+                let said = why.to_string();
+                let said = said.strip_suffix(&format!(" at line {} column {}", place.0, place.1)).unwrap_or(&said);
+                (way_of(&track.path()), place, said.to_owned())
+            }
+        };
+        // What was read of a value ends behind it: the value itself stands where a whole document has it.
+        let found = json_document(text).ok().and_then(|document| document.place_of(&way));
+        let (line, column) = found.map_or((line, column), |place| (place.line, place.column));
+        let field = Some(shown(&way)).filter(|field| !field.is_empty());
+        let place = field.as_ref().map_or_else(String::new, |field| format!("{field}: "));
+        Err(Error::new(Class::Usage, "invalid_config", format!("{file}, line {line}: {place}{said}"))
+            .hint("jit help coordinator-config")
+            .details(serde_json::json!({ "file": file, "line": line, "column": column, "field": field })))
+    }
+
+    /// A second agent of one name: where it stands, and what is wrong with that.
+    fn named_twice(&self) -> Option<(Vec<Step>, String)> {
+        let mut known = BTreeSet::new();
+        let (number, agent) = self.agent_pool.iter().enumerate().find(|(_, agent)| !known.insert(&agent.id))?;
+        let way = [Step::Key("agent_pool".to_owned()), Step::Item(number), Step::Key("id".to_owned())];
+        Some((way.into(), format!("two agents are called {}", agent.id)))
     }
 
     /// How long an agent may show no sign of life.
@@ -192,6 +211,25 @@ impl Config {
         let doubled = self.dispatch_rules.retry_backoff_secs * 2f64.powi(failures.saturating_sub(1).min(20) as i32);
         Duration::from_secs_f64(doubled.min(LONGEST_BACKOFF_SECS.max(self.dispatch_rules.retry_backoff_secs)))
     }
+}
+
+/// The way to what was read when it went wrong.
+fn way_of(path: &serde_path_to_error::Path) -> Vec<Step> {
+    let step = |segment: &Segment| match segment {
+        Segment::Map { key } => Some(Step::Key(key.clone())),
+        Segment::Seq { index } => Some(Step::Item(*index)),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    };
+    path.iter().filter_map(step).collect()
+}
+
+/// A way as messages have it: `agent_pool[0].command`.
+fn shown(way: &[Step]) -> String {
+    way.iter().fold(String::new(), |field, step| match step {
+        Step::Key(key) if field.is_empty() => key.clone(),
+        Step::Key(key) => format!("{field}.{key}"),
+        Step::Item(number) => format!("{field}[{number}]"),
+    })
 }
 
 /// However often a try has failed, the next one waits no longer than this, unless the first wait is longer already.
@@ -297,7 +335,26 @@ mod tests {
             assert!(fault.contains(said), "{text}\n{fault}\n{said}");
         }
         let twice = format!("{{\"agent_pool\": [\n{AGENT},\n{AGENT}]}}");
-        assert!(fault(&twice).contains("c.json, line 3: agent_pool: two agents are called a"), "{}", fault(&twice));
+        assert!(
+            fault(&twice).contains("c.json, line 3: agent_pool[1].id: two agents are called a"),
+            "{}",
+            fault(&twice)
+        );
+        // In a whole document the line is that of the field, whatever comes after it.
+        for (text, said) in [
+            (
+                "{\n\"agent_pool\": [\n{\"id\": \"a\",\n\"max_concurrent\": 0\n}\n]\n}",
+                "line 4: agent_pool[0].max_concurrent",
+            ),
+            (
+                "{\"dispatch_rules\": {\n\"priority_order\": [\n\"high\"\n]\n}\n}",
+                "line 2: dispatch_rules.priority_order",
+            ),
+            ("{\n\"poll_interval_secs\": 0\n}\n", "line 2: poll_interval_secs: 0 is out of range"),
+            ("{\n\"agent_pool\": [\n{\"id\": \"a\"}\n]}", "line 3: agent_pool[0]: missing field"),
+        ] {
+            assert!(fault(text).contains(said), "{text}\n{}\n{said}", fault(text));
+        }
     }
 
     #[test]

@@ -302,13 +302,13 @@ impl Attempt<'_> {
             if session.store.read_blob(object).is_err() {
                 return Ok(None);
             }
-            let message = format!("{} has {name}, which holds no claim: object {object}", remote.name);
+            let message = format!("{} has {name}, which holds no claim; --force takes its place", remote.name);
             return match self.manners.force {
                 true => Ok(Some(0)),
-                false => Err(Error::new(Class::Outside, "remote_unusable", message).hint(format!(
-                    "git cat-file -p {object} shows it; jit issue claim {} --force takes its place",
-                    id.short()
-                ))),
+                false => {
+                    Err(Error::new(Class::Outside, "remote_unusable", message)
+                        .hint(format!("git cat-file -p {object}")))
+                }
             };
         };
         let issue = session.view()?.state.issue(id).map_err(StoreError::from)?;

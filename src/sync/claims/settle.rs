@@ -170,7 +170,7 @@ pub fn heartbeat(session: &Session, manners: &Manners, id: &crate::domain::id::I
                 issue.id.short()
             ),
         )
-        .hint("jit sync, then jit issue show shows who")),
+        .hint(format!("jit sync; jit issue show {}", issue.id.short()))),
         _ => {
             session.notice("the remote could not be told: for the other clones the lease runs on as it was");
             here(None)

@@ -1,4 +1,4 @@
-//! A document as a tree of values, each with its place: the same from JSON and from YAML.
+//! A document that somebody wrote as a tree of values, each with its place: the same from JSON and from YAML.
 
 use std::fmt;
 
@@ -61,6 +61,32 @@ impl Value {
     }
 }
 
+/// A step on the way to a part of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To what stands under a key.
+    Key(String),
+    /// To an item of a list, by its number from zero.
+    Item(usize),
+}
+
+impl Node {
+    /// Where the part at the end of a way stands: its key, or the item itself. `None` when there is no such part.
+    pub fn place_of(&self, way: &[Step]) -> Option<Place> {
+        let mut found = (self.place, self);
+        for step in way {
+            found = match (step, &found.1.value) {
+                (Step::Key(wanted), Value::Map(entries)) => {
+                    entries.iter().rev().find(|(key, ..)| key == wanted).map(|(_, place, node)| (*place, node))?
+                }
+                (Step::Item(number), Value::List(items)) => items.get(*number).map(|node| (node.place, node))?,
+                _ => return None,
+            };
+        }
+        Some(found.0)
+    }
+}
+
 /// Lists and objects may be nested so deep.
 const DEEPEST: usize = 64;
 
@@ -73,7 +99,8 @@ pub fn parse(text: &str) -> Result<Node, Fault> {
     if text.trim_start().starts_with(['{', '[']) { json(text) } else { yaml(text) }
 }
 
-fn json(text: &str) -> Result<Node, Fault> {
+/// Reads a document in JSON, and in nothing that is only like it.
+pub fn json(text: &str) -> Result<Node, Fault> {
     let places = Places::of(text);
     let strict = ParseOptions {
         allow_comments: false,

@@ -1,0 +1,43 @@
+//! The page on the coordinator's configuration, made from its schema.
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::coordinator::config::{Config, SAMPLE};
+
+/// Every field with what it means and what holds when it is left out.
+pub fn coordinator_config() -> String {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let schema = serde_json::to_value(generator.into_root_schema_for::<Config>()).expect("a schema is JSON");
+    let mut text = String::from(".jit/coordinator.json, which belongs to one checkout and is never shared:\n\n");
+    list(&schema, &schema, "", &mut text);
+    text.push_str(&format!("\njit coordinator init-config writes:\n\n{SAMPLE}"));
+    text
+}
+
+/// A line for each field of an object, and of the objects in it.
+fn list(root: &Value, object: &Value, before: &str, text: &mut String) {
+    for (name, field) in object["properties"].as_object().into_iter().flatten() {
+        let path = format!("{before}{name}");
+        let (inner, path) = match resolve(root, field) {
+            list if list["type"] == "array" => (resolve(root, &list["items"]), format!("{path}[]")),
+            other => (other, path),
+        };
+        if inner["properties"].is_object() {
+            list(root, inner, &format!("{path}."), text);
+            continue;
+        }
+        let meaning = field["description"].as_str().unwrap_or_default().replace('\n', " ");
+        let default = match &field["default"] {
+            Value::Null => String::new(),
+            default => format!(" [{default}]"),
+        };
+        text.push_str(&format!("  {}\n      {meaning}{default}\n", path.trim_end_matches("[]")));
+    }
+}
+
+/// What a reference in a schema leads to.
+fn resolve<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+    name.map_or(schema, |name| &root["$defs"][name])
+}
