@@ -94,15 +94,14 @@ pub fn find(git: &Git, id: IssueId) -> Result<Option<Found>> {
 pub fn plan(store: &GitStore, id: IssueId, chosen: Option<&Path>) -> Result<PathBuf> {
     if store.head_commit().is_none() {
         let message = "nothing is committed yet that a worktree could hold";
-        return Err(Error::new(Class::Refused, "nothing_committed", message).hint("git commit, then try again"));
+        return Err(Error::new(Class::Refused, "nothing_committed", message).hint("git commit"));
     }
     let there = find(&store.git(), id)?.filter(|found| !found.tree.gone);
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match (there, chosen.map(absolute)) {
         (Some(found), chosen) if chosen.as_ref().is_some_and(|chosen| !same(chosen, &found.tree.path)) => {
             let message = format!("{} has a worktree already: {}", id.short(), found.tree.path.display());
-            Err(Error::new(Class::Exists, "worktree_exists", message)
-                .hint(format!("use that one, or jit worktree rm {}", id.short())))
+            Err(Error::new(Class::Exists, "worktree_exists", message).hint("jit worktree list"))
         }
         (Some(found), _) => Ok(found.tree.path),
         (None, chosen) => {
@@ -111,7 +110,7 @@ pub fn plan(store: &GitStore, id: IssueId, chosen: Option<&Path>) -> Result<Path
             if taken {
                 let message = format!("{} exists already; name another place", path.display());
                 return Err(Error::new(Class::Exists, "path_exists", message)
-                    .hint(format!("jit worktree add {} PATH", id.short())));
+                    .hint("the same command with another path behind the id"));
             }
             Ok(path)
         }

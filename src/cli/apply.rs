@@ -133,6 +133,9 @@ fn faulty(file: &str, problems: Vec<Problem>) -> Error {
         .details(serde_json::json!({ "file": name, "problems": details }))
 }
 
+/// So many refusals are told.
+const TOLD: usize = 100;
+
 /// `error`, told of each issue to which rules do not let the plan be applied.
 fn against_rules(file: &str, document: &Document, refused: Vec<(usize, Refusal)>, error: Error) -> Error {
     let name = if file == "-" { "stdin" } else { file };
@@ -146,7 +149,11 @@ fn against_rules(file: &str, document: &Document, refused: Vec<(usize, Refusal)>
         });
         (line, details)
     };
-    let (lines, problems): (Vec<String>, Vec<_>) = refused.into_iter().map(problem).unzip();
+    let rest = refused.len().saturating_sub(TOLD);
+    let (mut lines, problems): (Vec<String>, Vec<_>) = refused.into_iter().take(TOLD).map(problem).unzip();
+    if rest > 0 {
+        lines.push(format!("and {rest} more"));
+    }
     Error { message: lines.join("\n"), ..error }.details(serde_json::json!({ "file": name, "problems": problems }))
 }
 

@@ -2,12 +2,15 @@
 
 use clap::Args;
 
+use crate::domain::draft::resolve_any;
 use crate::domain::id::IdPrefix;
+use crate::domain::snapshot::Snapshot;
 use crate::error::Result;
 use crate::history::origins;
 use crate::report::Report;
 use crate::report::blame::{Blame as Shown, Blamed};
 use crate::session::Session;
+use crate::store::StoreError;
 
 use super::at::AtArg;
 
@@ -30,7 +33,8 @@ impl Blame {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<Report> {
         let view = self.at.view(session)?;
-        let issue = session.resolve(&view.state, &self.id)?;
+        let id = resolve_any(&view.state, &self.id)?;
+        let issue = view.state.issue(id).map_err(StoreError::from)?.expect("what was found is there");
         let origins = origins(session, &view, &issue, &self.fields)?;
         let fields: Vec<Blamed> = origins.into_iter().map(Blamed::from).collect();
         Ok(Report::Blame(Shown { id: issue.id, count: fields.len(), fields }))

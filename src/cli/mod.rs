@@ -51,7 +51,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::domain::name::{Actor, OpId};
 use crate::environment::{Environment, system_clock};
-use crate::error::Error;
+use crate::error::{Class, Error};
 use crate::report::echo::{shown, watched};
 use crate::report::progress::Bar;
 use crate::report::{Colour, Paging, Printer, Report};
@@ -279,9 +279,8 @@ pub fn run(args: &[OsString], environment: Environment) -> u8 {
     let paging = Paging { own: environment.pager.clone(), dir: cli.dir.clone().unwrap_or_else(|| PathBuf::from(".")) };
     let mut printer = Printer::new(cli.json, cli.quiet, cli.color, plain).with_pager((!cli.no_pager).then_some(paging));
     if cli.schema && cli.command.is_some() {
-        let stray =
-            Cli::command().error(ErrorKind::ArgumentConflict, "--schema describes every command, and stands alone");
-        return usage::answer(&stray, args, plain, None);
+        let stray = Error::new(Class::Usage, "usage", "--schema describes every command, and stands alone");
+        return printer.error(&stray.hint("jit --schema"));
     }
     if cli.schema {
         return printer.report(Report::Schema(reference::schema()), system_clock());

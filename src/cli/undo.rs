@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::domain::id::EventId;
 use crate::domain::ops;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::history::{Wanted, find, with_id};
 use crate::report::Report;
 use crate::report::event::EventDoc;
@@ -93,8 +93,8 @@ impl Undo {
         };
         let commit = commit.map_err(|error| match wanted {
             Wanted::Newest(_) if ["not_undoable", "changed_since"].contains(&error.code) => {
-                let look = error.hint.clone().unwrap_or_else(|| "jit log".to_owned());
-                error.hint(format!("{look}; jit undo COMMIT"))
+                let message = format!("{}; named by its commit, an earlier change is undone", error.message);
+                Error { message, hint: error.hint.or_else(|| Some("jit log".to_owned())), ..error }
             }
             _ => error,
         })?;

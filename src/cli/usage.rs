@@ -77,11 +77,11 @@ fn explain(why: &clap::Error, args: &[OsString], path: Option<&OsStr>) -> Error 
 /// The commands of this name that stand below another word: `jit issue delete` for `delete`.
 fn elsewhere(given: &str) -> Option<String> {
     let root = super::Cli::command();
-    let has =
-        |noun: &&clap::Command| !noun.is_hide_set() && noun.get_subcommands().any(|verb| verb.get_name() == given);
+    let is_meant = |verb: &clap::Command| verb.get_name() == given && !verb.is_hide_set();
+    let has = |noun: &&clap::Command| !noun.is_hide_set() && noun.get_subcommands().any(is_meant);
     let found: Vec<String> =
         root.get_subcommands().filter(has).map(|noun| format!("jit {} {given}", noun.get_name())).collect();
-    (!found.is_empty() && found.len() <= 3).then(|| found.join(" or "))
+    (!found.is_empty()).then(|| found.join(" or "))
 }
 
 /// The plugin that may have been meant, unless the command that is suggested is nearer.

@@ -142,7 +142,7 @@ impl Coordinator {
         running.collect()
     }
 
-    /// Takes note of agents that cannot be started, for as long as nothing of them runs.
+    /// Takes note of agents that cannot be started, until one begins, or the configuration is read anew.
     pub(super) fn note_unstarted(&mut self, running: &[Running]) {
         for one in running {
             match &one.life {

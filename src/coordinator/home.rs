@@ -226,8 +226,7 @@ impl Home {
         let file = self.config.display();
         if self.config.exists() && !force {
             let message = format!("{file} exists already; --force writes over it");
-            let away = quoted(&self.config.display().to_string());
-            return Err(Error::new(Class::Exists, "config_exists", message).hint(format!("mv {away} {away}.old")));
+            return Err(Error::new(Class::Exists, "config_exists", message).hint("jit help coordinator-config"));
         }
         Ok(self.put(SAMPLE).map_err(StoreError::io(format!("writing {file}")))?)
     }

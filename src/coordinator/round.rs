@@ -159,6 +159,8 @@ impl Coordinator {
             Ok(loaded) => {
                 if loaded.text != self.loaded.text {
                     self.say("the configuration was read anew");
+                    // It may be mended: the next try tells.
+                    self.unstarted.clear();
                 }
                 self.loaded = loaded;
                 self.problems.remove("configuration");

@@ -116,8 +116,8 @@ impl Error {
 
     /// What happened and the way out, as a part of something else that is told.
     pub fn in_a_line(&self) -> String {
-        let message = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
-        match &self.hint {
+        let message = self.message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        match self.hint.as_ref().filter(|hint| !hint.contains('\n')) {
             Some(hint) => format!("{message} ({hint})"),
             None => message,
         }

@@ -251,10 +251,13 @@ fn invalid(refusal: &Refusal) -> Error {
             usage("invalid_plan", whys.join("; "))
         }
         Refusal::OfPlan(refused) => {
-            let mut errors = refused.iter().map(|(_, refusal)| Error::from(refusal.clone()));
-            let first = errors.next().expect("a plan is refused for a reason");
-            let all = errors.fold(first.message.clone(), |all, error| format!("{all}; {}", error.message));
-            Error { message: all, ..first }
+            let errors: Vec<Error> =
+                refused.iter().take(LISTED).map(|(_, refusal)| Error::from(refusal.clone())).collect();
+            let words: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+            let message = format!("{}{}", words.join("; "), more(refused.len()));
+            let retryable = errors.iter().all(|error| error.retryable);
+            let first = errors.into_iter().next().expect("a plan is refused for a reason");
+            Error { message, retryable, ..first }
         }
         Refusal::Invalid { what, why } => usage("invalid_value", format!("{what}: {why}")),
         Refusal::OpIdReused { op_id, command } => usage(
@@ -270,7 +273,7 @@ fn invalid(refusal: &Refusal) -> Error {
         }
         Refusal::IssuesExist { issues } => {
             Error::new(Class::Exists, "issues_exist", format!("here already, and different: {}", list(issues)))
-                .hint("jit import --skip-existing FILE")
+                .hint("the same command with --skip-existing")
                 .details(json!({ "issues": named(issues) }))
         }
         Refusal::NothingReady => Error::new(Class::Nothing, "nothing_ready", "no issue can be claimed now")

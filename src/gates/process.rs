@@ -58,9 +58,9 @@ pub struct Finished {
 }
 
 /// Runs the command in the place of this shell, and beside it, as nobody's child, a watch that ends the group when
-/// the lifeline on stdin breaks: a process that is killed takes its check with it. The watch begins deaf to signals, so
-/// that a command which ends its own group at once does not end it.
-const UNDER_WATCH: &str = "exec 3<&0 </dev/null; trap '' TERM INT HUP; ({ read -r _ <&3; kill -9 0; } >/dev/null 2>&1 &); trap - TERM INT HUP; exec sh -c -- \"$1\" 3<&-";
+/// the lifeline on stdin breaks: a process that is killed takes its check with it. The watch begins deaf to
+/// signals, so that a command which ends its own group at once does not end it.
+const UNDER_WATCH: &str = "exec 3<&0 </dev/null; trap '' TERM INT HUP USR1 USR2 ALRM PIPE; ({ read -r _ <&3; kill -9 0; } >/dev/null 2>&1 &); trap - TERM INT HUP USR1 USR2 ALRM PIPE; exec sh -c -- \"$1\" 3<&-";
 /// How long a group has to end by itself when it is told to, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long those have that the command left behind.

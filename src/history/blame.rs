@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::domain::apply::apply_to_issue;
+use crate::domain::draft::resolve_any;
 use crate::domain::event::Event;
 use crate::domain::id::IssueId;
 use crate::domain::issue::Issue;
@@ -45,7 +46,8 @@ const GROUPS: [&str; 5] = ["labels", "dependencies", "commits", "context", "gate
 /// comes from whoever emptied it. Reads the list of commits by issue, and the issue and the events of as many as it takes
 /// to find where the oldest part comes from.
 pub fn origins(session: &Session, view: &View, issue: &Issue, named: &[String]) -> Result<Vec<Origin>> {
-    let mut open = wanted(issue, named)?;
+    let named: Vec<String> = named.iter().map(|name| in_full(view, name)).collect();
+    let mut open = wanted(issue, &named)?;
     let mut found = Vec::new();
     if open.is_empty() {
         return Ok(found);
@@ -67,8 +69,14 @@ pub fn origins(session: &Session, view: &View, issue: &Issue, named: &[String]) 
     Ok(found)
 }
 
-/// The parts that are asked for: `gates` stands for all that begin with `gates.`, and a dependency may be shortened. What
-/// the issue lacks now is null.
+/// The name of a part, with the whole id where it is a dependency that was shortened.
+fn in_full(view: &View, name: &str) -> String {
+    let prefix = name.strip_prefix("dependencies.").and_then(|prefix| prefix.parse().ok());
+    let id = prefix.and_then(|prefix| resolve_any(&view.state, &prefix).ok());
+    id.map_or_else(|| name.to_owned(), |id| format!("dependencies.{id}"))
+}
+
+/// The parts that are asked for: `gates` stands for all that begin with `gates.`. What the issue lacks now is null.
 fn wanted(issue: &Issue, named: &[String]) -> Result<Parts> {
     let all = parts(issue);
     if named.is_empty() {
@@ -76,7 +84,7 @@ fn wanted(issue: &Issue, named: &[String]) -> Result<Parts> {
     }
     let fits = |part: &str, name: &str| {
         let below = part.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-        part == name || below || (name.starts_with("dependencies.") && part.starts_with(name))
+        part == name || below
     };
     let mut wanted = Parts::new();
     for name in named {

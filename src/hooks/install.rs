@@ -59,7 +59,7 @@ pub fn install(session: &Session, names: &'static [&'static str], force: bool) -
         let (hook, kept) = (folder.join(name), kept(&folder, name));
         let message = format!("{} is not jit's, and {} is kept from before", hook.display(), kept.display());
         return Err(Error::new(Class::Refused, "two_hooks", message)
-            .hint("take one of them away, or jit hooks install --force, which keeps both and calls the newer one")
+            .hint("take one of them away; with --force both are kept, and the newer one is called")
             .details(json!({ "hook": hook.display().to_string(), "kept": kept.display().to_string() })));
     }
     if let Some(name) = names.iter().find(|name| is_edited(&folder.join(name))) {

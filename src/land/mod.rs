@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::id::IssueId;
+use crate::domain::text::quoted;
 use crate::error::{Class, Error, Result};
 use crate::git_process::{Git, Named};
 use crate::hooks::Protected;
@@ -67,7 +68,7 @@ pub fn land(session: &Session, wanted: &Wanted, echo: &Arc<dyn Echo>) -> Result<
     let branch = match given.or_else(|| session.store.branch()) {
         Some(branch) => branch.strip_prefix("refs/heads/").unwrap_or(&branch).to_owned(),
         None => {
-            return Err(Error::new(Class::Refused, "no_branch", "no branch is checked out").hint("jit land BRANCH"));
+            return Err(Error::new(Class::Refused, "no_branch", "no branch is checked out").hint("git branch"));
         }
     };
     let given = wanted.remote.as_deref();
@@ -208,7 +209,7 @@ impl Landing<'_> {
     fn with_range(&self, mut error: Error, heads: &Heads) -> Error {
         let here = self.session.store.branch().as_ref() == Some(&self.branch);
         error.hint = error.hint.map(|hint| match hint.starts_with("jit gate") && !here {
-            true => format!("git switch {} && {hint}", self.branch),
+            true => format!("git switch {}; {hint}", quoted(&self.branch)),
             false => hint.replace("RANGE", &format!("{}..{}", short(&heads.target), self.branch)),
         });
         error

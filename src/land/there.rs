@@ -130,7 +130,7 @@ fn push(
                 remote.name
             ),
         )
-        .hint("jit land --not-atomic")),
+        .hint("the same command with --not-atomic")),
         Err(why) => Err(remote.unreachable(why)),
         Ok(_) => Ok(Push::Busy),
     }

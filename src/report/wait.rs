@@ -15,7 +15,7 @@ use super::text::Text;
 pub struct Waited {
     /// The issues, in the order in which they were named.
     pub issues: Vec<WaitedIssue>,
-    /// How many of them have come to the state.
+    /// How many.
     pub count: usize,
 }
 

@@ -99,17 +99,22 @@ impl Sink {
         Check { command: Some(text), ..Check::default() }
     }
 
-    /// The command that adds it again as it is, without a password that stands in an address.
+    /// The command that adds it again as it is; in words, where that is not a line that can be shown.
     fn as_command(&self) -> String {
+        let (Target::Exec(text) | Target::Url(text)) = &self.target;
+        if text.contains(['\n', '\r']) || without_password(text) != *text {
+            return format!("add {} again as it was, with --replace: jit sink list", self.name);
+        }
         let mut words = vec!["jit".to_owned(), "sink".to_owned(), "add".to_owned(), self.name.to_string()];
         let mut option = |name: &str, value: &str| words.extend([format!("--{name}"), quoted(value)]);
         match &self.target {
             Target::Exec(command) => option("exec", command),
-            Target::Url(url) => option("url", &without_password(url)),
+            Target::Url(url) => option("url", url),
         }
         self.types.iter().for_each(|kind| option("type", kind));
         self.filter.iter().for_each(|filter| option("filter", filter));
         self.actor.iter().for_each(|actor| option("actor", actor.as_str()));
+        option("timeout", &humantime::format_duration(Duration::from_millis(self.timeout_ms)).to_string());
         words.push("--replace".to_owned());
         words.join(" ")
     }

@@ -123,7 +123,7 @@ pub fn unusable(why: StoreError, from: &str, commit: &CommitId) -> Error {
         StoreError::Unreadable(unreadable) => {
             let message = format!("{from} has a tracker that cannot be taken in: {unreadable}");
             Error::new(Class::Outside, "remote_unusable", message)
-                .hint(format!("the tracker here is as it was; git log {} shows who made it", commit.short()))
+                .hint(format!("git log {}", commit.short()))
                 .details(serde_json::json!({ "remote": from, "object": unreadable.object, "why": unreadable.why }))
         }
         other => other.into(),

@@ -196,11 +196,11 @@ fn check_rewritten(session: &Session, remote: &Remote, theirs: Option<&CommitId>
         return Ok(());
     }
     let message = format!(
-        "the tracker of {} does not build on what was last seen there: it was {last}, it is {theirs}",
+        "the tracker of {} does not build on what was last seen there: it was {last}, it is {theirs}, which jit merge takes in",
         remote.name
     );
     Err(Error::new(Class::Outside, "remote_rewritten", message)
-        .hint(format!("git log {}..{}; jit merge {}", last.short(), theirs.short(), theirs.short()))
+        .hint(format!("git log {}..{}", last.short(), theirs.short()))
         .details(serde_json::json!({ "remote": remote.name, "was": last.0, "is": theirs.0 })))
 }
 

@@ -338,6 +338,8 @@ fn first_guesses_work() {
     assert_eq!(output.stderr, "error: no gate is called `zzzz`\nhint: jit gate list\n");
     let output = repo.jit(&["delete", &id]).code(2);
     assert!(output.stderr.contains("did you mean jit issue delete?"), "{output:#?}");
+    assert!(!repo.jit(&["run-agent"]).code(2).stderr.contains("run-agent?"), "what is hidden is not suggested");
+    assert!(repo.jit(&["add"]).code(2).stderr.contains("did you mean jit dep add or jit gate add or"));
     let output = repo.jit(&["define", "x"]).code(2);
     assert!(output.stderr.contains("did you mean jit gate define?"), "{output:#?}");
     let output = repo.jit(&["issue", "list", "--stat", "open"]).code(2);

@@ -163,6 +163,7 @@ fn blame_tells_who_emptied_a_field() {
     let who = |field: &str| blamed(&repo, &[&b, field]).pop().unwrap().1;
     assert_eq!(["description", "labels.one", "context.k", "assignee"].map(who), ["x:1", "x:1", "x:1", "x:4"]);
     assert_eq!(who(&format!("dependencies.{a}")), "x:2");
+    assert_eq!(who(&format!("dependencies.{}", &a[..8])), "x:2");
     let told = repo.jit(&["blame", &b, "assignee", "--json"]).ok().json();
     assert_eq!((&told["fields"][0]["value"], &told["fields"][0]["event"]), (&Value::Null, &json!("issue.unassigned")));
     assert!(repo.out(&["blame", &b, "description"]).ends_with("(none)"));
@@ -172,6 +173,8 @@ fn blame_tells_who_emptied_a_field() {
     let never = repo.jit(&["blame", &b, "labels.two", "--json"]).code(3);
     assert_eq!(never.error_code(), "field_not_found");
     assert!(repo.jit(&["blame", &b, "lables"]).code(2).stderr.contains("did you mean `labels`?"));
+    repo.jit_as("x:5", &["issue", "delete", &b]).ok();
+    assert_eq!(who("deleted"), "x:5");
 }
 
 #[test]

@@ -168,6 +168,24 @@ fn two_clones_that_edit_a_plan_each_agree_on_both_edits() {
 }
 
 #[test]
+fn of_two_edits_of_one_field_the_plan_remembers_the_one_that_counts() {
+    let fleet = Fleet::new(2);
+    let [one, two] = [&fleet.clones[0], &fleet.clones[1]];
+    let plan = |text: &str, rest: &str| format!("issues:\n  - {{key: a, title: A, description: {text}{rest}}}\n");
+    let id = applied(one, &plan("first", ""))["issues"][0]["id"].as_str().unwrap().to_owned();
+    fleet.settle();
+    applied(one, &plan("from one", ""));
+    applied(two, &plan("from two", ""));
+    // The later application of the first clone says nothing new of the description.
+    applied(one, &plan("from one", ", labels: [x]"));
+    fleet.settle();
+    assert_eq!(one.issue(&id)["description"], "from two", "the later change of the field");
+    assert_eq!(applied(two, &plan("from two", ", labels: [x]"))["unchanged"], 1);
+    let back = applied(one, &plan("from one", ", labels: [x]"));
+    assert_eq!(back["issues"][0]["changes"], json!(["description"]), "the other edit can be made again");
+}
+
+#[test]
 fn what_belongs_to_plans_is_not_taken_away_by_hand() {
     let repo = Repo::new();
     let id = applied(&repo, "issues:\n  - {key: a, title: A}\n")["issues"][0]["id"].as_str().unwrap().to_owned();

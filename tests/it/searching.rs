@@ -127,7 +127,7 @@ fn what_changed_since_is_found_as_it_is_now_and_as_it_was() {
 fn a_search_finds_the_same_whatever_becomes_of_the_database() {
     let repo = texts();
     let expected = found(&repo, &["login"]);
-    let file = repo.path().join(".git/jit/search-1");
+    let file = repo.path().join(".git/jit/search-2");
     assert!(file.is_file());
     let whole = std::fs::read(&file).unwrap();
     let again = |what: &str| assert_eq!(found(&repo, &["login"]), expected, "{what}");
@@ -176,7 +176,7 @@ fn a_search_that_is_killed_leaves_a_database_that_works() {
     }
     assert_eq!(search(&repo, &["number"]).json()["total"], 400);
     let mode = std::os::unix::fs::PermissionsExt::mode(
-        &repo.path().join(".git/jit/search-1").metadata().unwrap().permissions(),
+        &repo.path().join(".git/jit/search-2").metadata().unwrap().permissions(),
     );
     assert_eq!(mode & 0o111, 0);
 }
@@ -200,6 +200,8 @@ fn what_is_written_without_spaces_is_found_by_any_part_of_it() {
     assert_eq!(found(&repo, &["面画"]), Vec::<String>::new());
     let excerpt = search(&repo, &["화면"]).json()["issues"][0]["excerpt"].as_str().unwrap().to_owned();
     assert_eq!(excerpt, "로그인 화면", "nothing is put between the characters");
+    repo.jit(&["issue", "create", "ﾃｽﾄ"]).ok();
+    assert_eq!(found(&repo, &["ｽﾄ"]), ["ﾃｽﾄ"]);
     // A title may be given as it is.
     assert_eq!(found(&repo, &["Fix — the ‘login’ screen - again"]).len(), 1);
 }

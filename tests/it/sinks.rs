@@ -197,6 +197,13 @@ fn what_nobody_agreed_to_is_not_run() {
     let way = "jit sink add mine --exec ";
     assert!(all.stderr.contains(way) && listed(&repo, "mine")["error"].as_str().unwrap().contains(way), "{all:#?}");
     assert!(!repo.path().join("hacked").exists() && !repo.path().join("got").exists());
+    // The way out adds it as it is: what was looked at is agreed to.
+    let hint = refused.json()["error"]["details"]["runs"].as_str().unwrap().to_owned();
+    assert!(hint.contains("touch hacked"), "{hint}");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let way_out = refused.json()["error"]["hint"].as_str().unwrap().to_owned();
+    assert!(repo.command("sh").args(["-c", &way_out]).status().unwrap().success(), "{way_out}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &str| repo.path().join(path).metadata().unwrap().permissions().mode() & 0o077;
     assert_eq!((mode(".git/jit/sinks"), mode(".git/jit/sinks/mine.position")), (0, 0));

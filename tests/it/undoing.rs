@@ -215,7 +215,7 @@ fn undo_never_says_that_it_did_what_it_did_not() {
         let tip = repo.tip();
         let refused = repo.jit(&["undo", "--json"]).code(4);
         assert_eq!((refused.error_code().as_str(), repo.tip()), ("changed_since", tip), "{mine:?}");
-        assert!(refused.stderr.contains("jit undo COMMIT"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("named by its commit, an earlier change is undone"), "{}", refused.stderr);
     }
 }
 

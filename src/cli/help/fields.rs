@@ -28,8 +28,9 @@ fn list(root: &Value, object: &Value, before: &str, text: &mut String) {
             continue;
         }
         let meaning = field["description"].as_str().unwrap_or_default().replace('\n', " ");
+        let is_required = object["required"].as_array().is_some_and(|names| names.contains(&name.as_str().into()));
         let default = match &field["default"] {
-            Value::Null => String::new(),
+            _ if is_required => " [must be there]".to_owned(),
             default => format!(" [{default}]"),
         };
         text.push_str(&format!("  {}\n      {meaning}{default}\n", path.trim_end_matches("[]")));

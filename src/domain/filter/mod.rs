@@ -14,6 +14,7 @@ use std::fmt;
 use super::name::one_of;
 use super::state::{GateStatus, Priority, State};
 use super::table::Entry;
+use super::text::shortened;
 use super::time::Timestamp;
 
 pub use parse::{FIELDS, FLAGS, parse};
@@ -134,7 +135,7 @@ impl Fault {
     /// Says what is known instead, the one_of first where one is near.
     fn unknown<'k>(at: usize, why: &str, given: &str, known: impl Iterator<Item = &'k str>) -> Self {
         let known: Vec<&str> = known.collect();
-        Self::new(at, format!("{why}; {}", one_of(given, &known)))
+        Self::new(at, format!("{}; {}", shortened(why, 120), one_of(given, &known)))
     }
 }
 

@@ -204,7 +204,9 @@ impl Database {
 
     /// A hit with its excerpt: of the first field in which something was found.
     fn hit(&self, words: &str, row: i64, id: IssueId, rank: f64) -> rusqlite::Result<Hit> {
-        let snippet = |column: usize| format!("snippet(texts, {column}, char(1), char(2), '…', 16)");
+        // Where each character is a word, a place has more of them.
+        let most = if words.contains(BETWEEN) { 48 } else { 16 };
+        let snippet = |column: usize| format!("snippet(texts, {column}, char(1), char(2), '…', {most})");
         let columns: Vec<String> = (0..FIELDS.len()).map(snippet).collect();
         let sql = format!("SELECT {} FROM texts WHERE texts MATCH ?1 AND rowid = ?2", columns.join(", "));
         let mut statement = self.connection.prepare_cached(&sql)?;

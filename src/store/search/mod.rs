@@ -1,6 +1,6 @@
 //! Full-text search: the texts of all issues in a database of SQLite (FTS5), ranked by it.
 //!
-//! The file `search-1` in the folder of local state reflects one folder of issues, which it names. A search brings it to
+//! The file `search-2` in the folder of local state reflects one folder of issues, which it names. A search brings it to
 //! the state it looks at by the difference of the two, as the index is.
 //!
 //! INVARIANT: the database is never the truth. What is missing, of another version, or noticed by SQLite as damaged is made anew; where it
@@ -25,7 +25,7 @@ use super::{StoreError, StoreResult, Tree};
 use database::Database;
 
 /// Where the texts are kept. The number is the version of the form.
-const FILE: &str = "search-1";
+const FILE: &str = "search-2";
 
 /// An issue that was found.
 #[derive(Clone, Debug)]
