@@ -150,6 +150,18 @@ pub fn adopt_orphans() {
     }
 }
 
+/// Waits for children that have ended, without waiting for others, and never for one of them. Only on Linux, where
+/// orphans become children of a process that did not start them.
+pub fn reap_all_but(kept: Pid) {
+    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        let ids = children.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?));
+        for id in ids.filter(|id| *id != kept) {
+            let _ = rustix::process::waitpid(Some(id), WaitOptions::NOHANG);
+        }
+    }
+}
+
 /// Waits for children that have ended, without waiting for others. Whether there are others.
 pub fn reap() -> bool {
     loop {

@@ -81,7 +81,13 @@ impl Coordinator {
                 // Whoever settles it may be another; without this it is told as any other end.
                 let _ = std::fs::write(self.home.told_to_end_file(token), silent.as_secs().to_string());
             }
+            let words = match &why {
+                Ended::Stalled(_) => "it shows no sign of life",
+                _ => "it does not hold its claim any more",
+            };
+            let (issue, agent) = (process.assignment.issue, process.assignment.agent.clone());
             process.told = Some((Instant::now(), why));
+            self.say(format!("{}: {agent} is ended: {words}", issue.short()));
             self.tell_again();
         }
     }

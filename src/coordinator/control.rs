@@ -1,6 +1,8 @@
 //! What people ask of a coordinator from outside: start, stop, one round.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -38,7 +40,11 @@ pub fn start(session: &Session) -> Result<(Told, bool)> {
         if let Some(told) = home.told()
             && still_tells(&home, &told)
         {
-            return Ok((told, true));
+            if !was_moved(&home, &told) {
+                return Ok((told, true));
+            }
+            // It ends as soon as it looks: what is put beside its lock has it look.
+            home.write_json(&home.wish_file(), &Wish::default())?;
         }
         if begun.elapsed() > BEGINNING {
             return Err(not_begun(&home, "somebody else has its place"));
@@ -69,6 +75,12 @@ pub fn start(session: &Session) -> Result<(Told, bool)> {
     }
     let _ = child.kill();
     Err(not_begun(&home, "it did not begin in time"))
+}
+
+/// Whether the checkout is no longer where whoever has the place began.
+fn was_moved(home: &Home, told: &Told) -> bool {
+    let place = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+    !told.checkout.as_os_str().is_empty() && place(&told.checkout) != place(&home.checkout)
 }
 
 /// Whether whoever has the place goes on telling this of itself. One that was killed this very moment holds its lock a

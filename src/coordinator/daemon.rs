@@ -28,6 +28,9 @@ pub struct Told {
     pub pid: u32,
     /// Its name.
     pub name: Actor,
+    /// Where its checkout was when it began.
+    #[serde(default)]
+    pub checkout: PathBuf,
     /// Since when it runs.
     pub since: Timestamp,
     /// Whether it has had its first round.
@@ -125,7 +128,8 @@ impl Daemon {
         let (wakes, messages) = mpsc::channel();
         let coordinator = Coordinator::begin(session, home, loaded, wakes)?;
         let (pid, name) = (std::process::id(), coordinator.own.clone());
-        let told = Told { pid, name, since: session.now(), looked: false, problems: Vec::new() };
+        let checkout = coordinator.home.checkout.clone();
+        let told = Told { pid, name, checkout, since: session.now(), looked: false, problems: Vec::new() };
         let home = &coordinator.home;
         home.write_json(&home.told_file(), &told)?;
         let place = place(home).unwrap_or_default();

@@ -193,7 +193,9 @@ impl Coordinator {
 
     /// Takes the worktrees away whose issues are finished and in which nothing is left.
     fn tidy_worktrees(&mut self) {
-        let worktrees = self.loaded.config.agent_pool.iter().any(|agent| agent.worktree);
+        // Also those of agents that have none any more.
+        let worktrees = self.loaded.config.agent_pool.iter().any(|agent| agent.worktree)
+            || worktree::usual_folder(&self.session.store).is_ok_and(|folder| folder.exists());
         if !worktrees || self.tidied.is_some_and(|at| at.elapsed() < TIDY) {
             return;
         }
@@ -234,7 +236,8 @@ impl Coordinator {
             && issue.failures.is_none()
         {
             // It came back in good order; whoever gave it back at once would do so again.
-            self.resting.insert(issue.id, self.session.now().plus(self.loaded.config.backoff(1)));
+            let pause = self.loaded.config.backoff(1).max(BREATH);
+            self.resting.insert(issue.id, self.session.now().plus(pause));
         }
         if assignment.worktree.is_some() && issue.is_none_or(|issue| is_over(&issue)) {
             self.tidied = None;
@@ -262,6 +265,8 @@ impl Coordinator {
     }
 }
 
+/// An issue that an agent gives back at once is not handed out again sooner.
+const BREATH: Duration = Duration::from_secs(1);
 /// How often what was told to end is looked at.
 const AGAIN: Duration = Duration::from_millis(500);
 /// However much is due, there is a breath between two looks that nothing has caused.

@@ -16,7 +16,7 @@ use rustix::process::{Pid, getpid};
 
 use crate::environment::on_end_asked;
 use crate::git_process::{Git, HOUSEKEEPING, REPOSITORY_VARIABLES};
-use crate::processes::{self, Word as Tell, adopt_orphans, reap};
+use crate::processes::{self, Word as Tell, adopt_orphans, reap, reap_all_but};
 use crate::session::Acting;
 use crate::worktree;
 
@@ -27,6 +27,8 @@ use super::log::Log;
 const GRACE: Duration = Duration::from_secs(10);
 /// How long those have that an agent left running.
 const AFTERMATH: Duration = Duration::from_secs(2);
+/// How often orphans are waited for that have ended while the agent works.
+const SWEEP: Duration = Duration::from_secs(2);
 /// How long output may be on its way after everybody who could write it is gone.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -139,16 +141,14 @@ impl Started {
         });
         let mut kill_at: Option<Instant> = None;
         loop {
-            let happening = match kill_at {
-                None => happenings.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => happenings.recv_timeout(at.saturating_duration_since(Instant::now())),
-            };
-            match happening {
+            let left = kill_at.map_or(SWEEP, |at| at.saturating_duration_since(Instant::now()).min(SWEEP));
+            match happenings.recv_timeout(left) {
                 Ok(Happening::Ended) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(Happening::Told) => {
                     self.tell(Tell::End);
                     kill_at.get_or_insert(Instant::now() + GRACE);
                 }
+                Err(RecvTimeoutError::Timeout) if kill_at.is_none_or(|at| Instant::now() < at) => reap_all_but(id),
                 Err(RecvTimeoutError::Timeout) => {
                     self.tell(Tell::Kill);
                     kill_at = Some(Instant::now() + GRACE);

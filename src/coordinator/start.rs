@@ -45,8 +45,8 @@ pub fn program(session: &Session) -> io::Result<&Path> {
     session.environment.program.as_deref().ok_or_else(|| io::Error::other("this program is not found"))
 }
 
-/// Runs a command in the place of this shell without the files that whoever started us had open: a lock that a scheduler
-/// holds for us is not held for as long as an agent works.
+/// Runs a command in the place of this shell without the files that whoever started us had open, as far as every shell can
+/// name them: a lock that a scheduler holds for us is not held for as long as an agent works.
 pub const CLOSED: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$@\"";
 
 /// Says in full what the environment says from the folder at hand: the process stands in another one.

@@ -10,6 +10,7 @@ mod claims;
 mod commands;
 mod conflicts;
 mod coordinator;
+mod coordinator_agents;
 mod coordinator_bulk;
 mod coordinator_care;
 mod coordinator_config;

@@ -2,11 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
+use crate::coordinator::config::Config;
 use crate::coordinator::home::Home;
 use crate::domain::id::IdPrefix;
 use crate::error::{Class, Error, Result};
@@ -55,6 +57,10 @@ impl Logs {
             )
             .hint("jit coordinator agents")
         };
+        let is_agent = |config: Config| config.agent_pool.iter().any(|agent| agent.id.as_str() == self.of);
+        if home.last().is_some_and(is_agent) {
+            return Err(none(&format!("the agent {}", self.of)));
+        }
         let prefix: IdPrefix = self.of.parse().map_err(|_| none(&format!("an agent called `{}`", self.of)))?;
         let issue = session.resolve(&session.view()?.state, &prefix)?;
         let name = format!("{}.log", issue.id.short());
@@ -83,17 +89,15 @@ fn newest(folder: &Path, name: Option<&str>) -> Option<PathBuf> {
 
 fn show(path: PathBuf, lines: usize, follow: bool, json: bool) -> Lines {
     Box::new(move |out| {
-        let mut place = match beginning(&path, lines) {
-            Ok(place) => place,
+        let mut reader = match Reader::begin(&path, lines) {
+            Ok(reader) => reader,
             Err(why) => return Ok(Err(unreadable(&path, &why))),
         };
         // A line that is not whole yet waits for its end.
         let mut begun = Vec::new();
         loop {
-            let grown = match read_from(&path, &mut place) {
+            let grown = match reader.read(&path) {
                 Ok(bytes) => bytes,
-                // It was put aside this very moment, and begins anew.
-                Err(why) if why.kind() == io::ErrorKind::NotFound && follow => Vec::new(),
                 Err(why) => return Ok(Err(unreadable(&path, &why))),
             };
             let mut text = [std::mem::take(&mut begun), grown].concat();
@@ -109,6 +113,46 @@ fn show(path: PathBuf, lines: usize, follow: bool, json: bool) -> Lines {
             std::thread::sleep(LOOK);
         }
     })
+}
+
+/// Reads a log on, also when it is put aside and begun anew.
+struct Reader {
+    file: File,
+}
+
+impl Reader {
+    /// Begins at the last `count` lines; with 0 at the beginning.
+    fn begin(path: &Path, count: usize) -> io::Result<Self> {
+        let start = beginning(path, count)?;
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(start))?;
+        Ok(Self { file })
+    }
+
+    /// What has come since.
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let meta = self.file.metadata()?;
+        if meta.len() < self.file.stream_position()? {
+            self.file.seek(SeekFrom::Start(0))?;
+        }
+        let mut bytes = Vec::new();
+        self.file.read_to_end(&mut bytes)?;
+        let number = |path: &Path| fs::metadata(path).map(|meta| meta.ino()).ok();
+        if number(path).is_none_or(|present| present == meta.ino()) {
+            return Ok(bytes);
+        }
+        // It was put aside: the rest of it first, then what came after it.
+        self.file.read_to_end(&mut bytes)?;
+        let older = |part: usize| path.with_extension(format!("log.{part}"));
+        let parts = [older(2), older(1), path.to_owned()];
+        let next = parts.iter().position(|part| number(part) == Some(meta.ino())).map_or(0, |at| at + 1);
+        for part in &parts[next..] {
+            let Ok(mut file) = File::open(part) else { continue };
+            file.read_to_end(&mut bytes)?;
+            self.file = file;
+        }
+        Ok(bytes)
+    }
 }
 
 fn unreadable(path: &Path, why: &io::Error) -> Error {
@@ -135,20 +179,6 @@ fn beginning(path: &Path, count: usize) -> io::Result<u64> {
         }
     }
     Ok(0)
-}
-
-/// What a log holds from `place` on; from its beginning, where it was begun anew.
-fn read_from(path: &Path, place: &mut u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    if length < *place {
-        *place = 0;
-    }
-    file.seek(SeekFrom::Start(*place))?;
-    let mut bytes = Vec::new();
-    file.take(length - *place).read_to_end(&mut bytes)?;
-    *place += bytes.len() as u64;
-    Ok(bytes)
 }
 
 fn last_lines(text: &[u8], count: usize) -> &[u8] {

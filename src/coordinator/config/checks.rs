@@ -55,8 +55,11 @@ pub(super) fn variables<'de, D: Deserializer<'de>>(
 ) -> std::result::Result<BTreeMap<String, String>, D::Error> {
     let variables = BTreeMap::<String, String>::deserialize(deserializer)?;
     for (name, value) in &variables {
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            return Err(D::Error::custom(format!("`{name}` is not a variable that a process can have")));
+        // What agents are started by is a shell, which passes on no others, and sets its own anew.
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let is_name = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty();
+        if !is_name || ["IFS", "OPTIND", "PPID", "PWD"].contains(&name.as_str()) || value.contains('\0') {
+            return Err(D::Error::custom(format!("`{name}` is not a variable that an agent can be given")));
         }
         if OWN_VARIABLES.contains(&name.as_str()) {
             return Err(D::Error::custom(format!("{name} is set by the coordinator")));

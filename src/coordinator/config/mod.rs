@@ -323,6 +323,10 @@ mod tests {
                 "agent_pool[0].env: JIT_AGENT is set by the coordinator",
             ),
             (
+                "{\"agent_pool\": [{\"env\":\n{\"my.var\": \"x\"}",
+                "`my.var` is not a variable that an agent can be given",
+            ),
+            (
                 "{\"dispatch_rules\": {\n\"priority_order\": [\"high\"]",
                 "dispatch_rules.priority_order: critical is missing",
             ),

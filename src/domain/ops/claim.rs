@@ -101,7 +101,10 @@ pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decisio
         return Err(Refusal::Blocked { id, to: State::InProgress, by });
     }
     check_gates(draft, &issue, State::InProgress)?;
-    let ttl = terms.ttl.or(draft.state().settings()?.claim_ttl());
+    let ttl = match terms.ttl.or(draft.state().settings()?.claim_ttl()) {
+        None => lease_at_hand(draft, terms)?,
+        ttl => ttl,
+    };
     let worktree = terms.elsewhere.as_ref().map_or(&draft.context.worktree, |elsewhere| &elsewhere.worktree);
     let claimed = Claimed {
         by: terms.holder.clone(),
@@ -116,6 +119,19 @@ pub(super) fn take(draft: &mut Draft<'_>, id: IssueId, terms: &Terms) -> Decisio
         gates: frozen(draft, &issue)?,
     };
     draft.emit(id, Body::IssueClaimed(claimed))
+}
+
+/// The lease of the claim that the caller works under, as its token in the environment says. What an agent claims
+/// besides ends like that by itself, when nobody renews it any more.
+fn lease_at_hand(draft: &Draft<'_>, terms: &Terms) -> Decision<Option<Duration>> {
+    let Some(token) = draft.context.token else { return Ok(None) };
+    let table = draft.state().table()?;
+    for held in table.issues().filter(|issue| issue.holder() == Some(terms.holder.as_str())) {
+        if let Some(claim) = draft.issue(held.id())?.claim.filter(|claim| claim.token == token) {
+            return Ok(claim.ttl_ms.map(Duration::from_millis));
+        }
+    }
+    Ok(None)
 }
 
 /// What the gates of `issue` ask, as it is defined now.
