@@ -183,9 +183,10 @@ fn a_repository_that_is_moved_takes_its_agents_along() {
     let status = moved.jit(&["coordinator", "status", "--json"]).ok().json();
     assert_eq!((&status["running"], &status["problems"]), (&json!(true), &json!([])));
     moved.jit(&["coordinator", "stop"]).ok();
+    let events = moved.jit(&["issue", "log", &id]).ok().stdout;
     let claims = moved.jit(&["events", "query", "--type", "issue.claimed", "--json"]).json_lines();
-    assert_eq!(claims.len(), 1);
     std::fs::rename(moved.path(), pool.repo.path()).unwrap();
+    assert_eq!(claims.len(), 1, "{events}\n{}", pool.repo.read(".git/jit-coordinator/coordinator.log"));
     pool.assert_quiet();
 }
 

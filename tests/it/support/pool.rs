@@ -1,5 +1,6 @@
 //! A coordinator with shell scripts as agents.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -117,13 +118,12 @@ impl Pool {
         started_with(&wanted)
     }
 
-    /// Waits until so many agents run, each below the process that runs it and has read what is written down for it.
+    /// Waits until so many agents run. Each is told apart by its issue; what runs it, and has just forked, is none.
     #[track_caller]
     pub fn until_at_work(&self, agents: usize) {
-        let is_waiting = |(_, words): &(u32, String)| words.starts_with("sleep ");
-        until("they are at work", || {
-            self.processes().iter().filter(|process| !is_waiting(process)).count() >= 2 * agents
-        });
+        let is_agent = |words: &String| !words.contains("run-agent") && !words.starts_with("sleep ");
+        let working = || self.processes().into_iter().map(|(_, words)| words).filter(is_agent).collect::<BTreeSet<_>>();
+        until("they are at work", || working().len() >= agents);
     }
 
     /// Whether nothing runs any more, nothing is held, and nothing is remembered of it.
