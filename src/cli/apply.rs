@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use schemars::generate::SchemaSettings;
 
 use crate::domain::graph::roots;
 use crate::domain::id::IssueId;
@@ -20,7 +19,8 @@ use crate::session::Session;
 use crate::store::transact::Change;
 use crate::store::{CommitId, StoreError};
 
-use super::common::{Force, read_bytes};
+use super::common::{Force, name_of, read_bytes};
+use super::contract::accepted;
 
 /// Create the issues of a plan, all in one commit or none
 ///
@@ -90,8 +90,7 @@ impl Apply {
 
 /// What `jit apply --schema` prints. It needs no repository.
 pub fn schema() -> Report {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    Report::Schema(serde_json::to_value(generator.into_root_schema_for::<Plan>()).expect("a schema is JSON"))
+    Report::Schema(accepted::<Plan>())
 }
 
 fn read(session: &Session, file: &str) -> Result<Document> {
@@ -115,7 +114,7 @@ fn placed(document: &Document, misfit: &Misfit) -> Problem {
 
 /// The error that tells of every problem.
 fn faulty(file: &str, problems: Vec<Problem>) -> Error {
-    let name = if file == "-" { "stdin" } else { file };
+    let name = name_of(file);
     let line = |problem: &Problem| match problem.path.as_str() {
         "" => format!("{name}:{}: {}", problem.place, problem.why),
         path => format!("{name}:{}: {path}: {}", problem.place, problem.why),
@@ -138,7 +137,7 @@ const TOLD: usize = 100;
 
 /// `error`, told of each issue to which rules do not let the plan be applied.
 fn against_rules(file: &str, document: &Document, refused: Vec<(usize, Refusal)>, error: Error) -> Error {
-    let name = if file == "-" { "stdin" } else { file };
+    let name = name_of(file);
     let problem = |(number, refusal): (usize, Refusal)| {
         let place = document.place(number, Field::Key, None);
         let (key, error) = (document.plan.issues[number].key.as_str(), Error::from(refusal));

@@ -92,10 +92,15 @@ pub fn key_value(text: &str) -> std::result::Result<(String, String), String> {
     }
 }
 
+/// What a source is called in messages.
+pub fn name_of(source: &str) -> &str {
+    if source == "-" { "stdin" } else { source }
+}
+
 /// The text of a file, or of stdin for `-`; at most one MiB of UTF-8.
 pub fn read_text(session: &Session, source: &str) -> Result<String> {
     let bytes = read_bytes(session, source, TEXT_BYTES as u64 + 1)?;
-    let name = if source == "-" { "stdin" } else { source };
+    let name = name_of(source);
     if bytes.len() > TEXT_BYTES {
         return Err(Error::new(Class::Usage, "too_large", format!("{name} holds more than {TEXT_BYTES} bytes")));
     }
@@ -113,7 +118,7 @@ pub fn read_bytes(session: &Session, source: &str, limit: u64) -> Result<Vec<u8>
     };
     read.map_err(|why| {
         let class = if why.kind() == std::io::ErrorKind::NotFound { Class::NotFound } else { Class::Usage };
-        let name = if source == "-" { "stdin" } else { source };
+        let name = name_of(source);
         Error::new(class, "unreadable_file", format!("{name}: {why}"))
     })?;
     session.note_input(&bytes);

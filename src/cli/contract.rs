@@ -30,8 +30,16 @@ pub struct Contract {
 
 /// The shape of a document as it is written: every field that is always there is required.
 fn shape<T: JsonSchema>() -> Value {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    serde_json::to_value(generator.into_root_schema_for::<T>()).expect("a schema is JSON")
+    root_schema::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+/// The JSON Schema of what is read as `T`.
+pub fn accepted<T: JsonSchema>() -> Value {
+    root_schema::<T>(SchemaSettings::draft2020_12())
+}
+
+fn root_schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    serde_json::to_value(settings.into_generator().into_root_schema_for::<T>()).expect("a schema is JSON")
 }
 
 /// One of several shapes. Definitions move to the top, where references look for them.

@@ -44,8 +44,7 @@ impl Metrics {
         let since = parse_moment(&self.since, session.now()).map_err(|why| Error::usage(format!("--since: {why}")))?;
         let view = self.at.view(session)?;
         // A time says when the period ends; a commit, that it ends with its events.
-        let time = self.at.at.as_deref().and_then(|when| parse_moment(when, session.now()).ok());
-        let end = time.map_or_else(|| self.at.clock(session, &view), Ok)?;
+        let end = self.at.clock(session, &view)?;
         if since >= end {
             return Err(Error::usage(format!("--since: the period would begin at {since} and end at {end}")));
         }

@@ -51,9 +51,8 @@ pub fn start(session: &Session) -> Result<(Told, bool)> {
         }
         std::thread::sleep(LOOK);
     }
-    // What is wrong with the configuration or the tracker is said here, by its own name.
+    // What is wrong with the configuration is said here, by its own name.
     home.load(session)?;
-    session.view()?;
     let mut child = spawn(session, &home)?;
     let begun = Instant::now();
     while begun.elapsed() < BEGINNING {

@@ -57,25 +57,35 @@ impl Graph {
 ///
 /// By Kosaraju's algorithm, which petgraph does without recursion: what comes from elsewhere may hold a chain of any length.
 pub fn knots(edges: impl Iterator<Item = (IssueId, IssueId)>) -> Vec<Vec<IssueId>> {
-    let edges: DiGraphMap<IssueId, ()> = edges.map(|(from, to)| (from, to, ())).collect();
+    knots_of(&collected(edges)).collect()
+}
+
+/// Edges as a graph.
+fn collected(edges: impl Iterator<Item = (IssueId, IssueId)>) -> DiGraphMap<IssueId, ()> {
+    edges.map(|(from, to)| (from, to, ())).collect()
+}
+
+fn knots_of(edges: &DiGraphMap<IssueId, ()>) -> impl Iterator<Item = Vec<IssueId>> + '_ {
     let knotted = |group: &Vec<IssueId>| group.len() > 1 || edges.contains_edge(group[0], group[0]);
-    kosaraju_scc(&edges).into_iter().filter(knotted).collect()
+    kosaraju_scc(edges).into_iter().filter(knotted)
+}
+
+fn shortest(edges: &DiGraphMap<IssueId, ()>, from: IssueId, to: IssueId) -> Option<Vec<IssueId>> {
+    astar(edges, from, |id| id == to, |_| 1, |_| 0).map(|(_, way)| way)
 }
 
 /// A shortest way along `edges`, both ends included; `None` when there is none.
 pub fn path(edges: impl Iterator<Item = (IssueId, IssueId)>, from: IssueId, to: IssueId) -> Option<Vec<IssueId>> {
-    let edges: DiGraphMap<IssueId, ()> = edges.map(|(from, to)| (from, to, ())).collect();
+    let edges = collected(edges);
     edges.contains_node(from).then_some(())?;
-    astar(&edges, from, |id| id == to, |_| 1, |_| 0).map(|(_, path)| path)
+    shortest(&edges, from, to)
 }
 
 /// A way along `edges` that ends where it began; `None` when there is none.
 pub fn cycle(edges: impl Iterator<Item = (IssueId, IssueId)>) -> Option<Vec<IssueId>> {
-    let edges: DiGraphMap<IssueId, ()> = edges.map(|(from, to)| (from, to, ())).collect();
-    let knotted = |group: &Vec<IssueId>| group.len() > 1 || edges.contains_edge(group[0], group[0]);
-    let start = kosaraju_scc(&edges).into_iter().find(knotted)?[0];
-    let back = |from| astar(&edges, from, |id| id == start, |_| 1, |_| 0).map(|(_, way)| way);
-    let way = edges.neighbors(start).find_map(back)?;
+    let edges = collected(edges);
+    let start = knots_of(&edges).next()?[0];
+    let way = edges.neighbors(start).find_map(|from| shortest(&edges, from, start))?;
     Some(std::iter::once(start).chain(way).collect())
 }
 

@@ -1,14 +1,13 @@
 //! The page on the coordinator's configuration, made from its schema.
 
-use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+use crate::cli::contract::accepted;
 use crate::coordinator::config::{Config, SAMPLE};
 
 /// Every field with what it means and what holds when it is left out.
 pub fn coordinator_config() -> String {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let schema = serde_json::to_value(generator.into_root_schema_for::<Config>()).expect("a schema is JSON");
+    let schema = accepted::<Config>();
     let mut text = String::from(".jit/coordinator.json, which belongs to one checkout and is never shared:\n\n");
     list(&schema, &schema, "", &mut text);
     text.push_str(&format!("\njit coordinator init-config writes:\n\n{SAMPLE}"));
